@@ -1,0 +1,1 @@
+//! Nothing: the root package only carries `examples/` and `tests/`.
