@@ -1,0 +1,225 @@
+//! Writes a value as bytes, under a cap.
+
+mod elements;
+mod output;
+
+use std::fmt::Display;
+
+use serde::ser::{Error, Serialize, Serializer};
+
+use self::elements::Elements;
+use self::output::Output;
+use super::{DEPTH_LIMIT, FREE_ELEMENTS, short_message};
+
+/// Appends `value` to `out`, in at most `cap` bytes: what `out` holds already does not count.
+///
+/// `out` grows to no more than `cap` bytes beyond its present length (unless it has a larger capacity already).
+/// On an error `out` is as long as before.
+///
+/// # Errors
+///
+/// Any [`EncodeError`]; the first one found.
+pub(crate) fn encode<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>, cap: u64) -> Result<(), EncodeError> {
+    let start = out.len();
+    let mut output = Output::new(out, cap);
+    let result = value.serialize(Encoder { output: &mut output, depth: 0 }).and_then(|()| output.check_elements(start));
+    if result.is_err() {
+        out.truncate(start);
+    }
+    result
+}
+
+/// Why a value cannot be sent.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum EncodeError {
+    /// The value takes more bytes than it may.
+    #[error("the value takes more than {cap} bytes")]
+    TooLarge {
+        /// The bytes that it may take.
+        cap: u64,
+    },
+    /// The value cannot be written, in the words of its `Serialize` implementation.
+    #[error("the value cannot be written: {0}")]
+    Value(String),
+    /// The value has more levels than [`DEPTH_LIMIT`].
+    #[error("the value is nested deeper than {DEPTH_LIMIT} levels")]
+    TooDeep,
+    /// The value has more than [`FREE_ELEMENTS`] elements that take no bytes.
+    #[error("the value has more than {FREE_ELEMENTS} elements without content")]
+    TooMany,
+}
+
+impl Error for EncodeError {
+    fn custom<T: Display>(message: T) -> Self {
+        Self::Value(short_message(&message))
+    }
+}
+
+/// serde's view of the output at one level.
+struct Encoder<'a, 'o> {
+    output: &'a mut Output<'o>,
+    /// How many containers the next value is in.
+    depth: usize,
+}
+
+impl<'a, 'o> Encoder<'a, 'o> {
+    /// One level down.
+    #[inline]
+    fn nested(self) -> Result<Self, EncodeError> {
+        if self.depth < DEPTH_LIMIT { Ok(Self { depth: self.depth + 1, ..self }) } else { Err(EncodeError::TooDeep) }
+    }
+
+    /// A container that was just entered; `left` if its length was written.
+    fn elements(self, left: Option<usize>) -> Result<Elements<'a, 'o>, EncodeError> {
+        Ok(Elements { encoder: self.nested()?, left })
+    }
+}
+
+/// Implements the methods that write one leaf.
+macro_rules! encode_leaves {
+    ($($serialize:ident($leaf:ty),)*) => {$(
+        #[inline]
+        fn $serialize(self, value: $leaf) -> Result<(), EncodeError> {
+            self.output.leaf(&value)
+        }
+    )*};
+}
+
+impl<'a, 'o> Serializer for Encoder<'a, 'o> {
+    type Ok = ();
+    type Error = EncodeError;
+    type SerializeSeq = Elements<'a, 'o>;
+    type SerializeTuple = Elements<'a, 'o>;
+    type SerializeTupleStruct = Elements<'a, 'o>;
+    type SerializeTupleVariant = Elements<'a, 'o>;
+    type SerializeMap = Elements<'a, 'o>;
+    type SerializeStruct = Elements<'a, 'o>;
+    type SerializeStructVariant = Elements<'a, 'o>;
+
+    fn is_human_readable(&self) -> bool {
+        false
+    }
+
+    encode_leaves! {
+        serialize_bool(bool),
+        serialize_i8(i8),
+        serialize_i16(i16),
+        serialize_i32(i32),
+        serialize_i64(i64),
+        serialize_i128(i128),
+        serialize_u8(u8),
+        serialize_u16(u16),
+        serialize_u32(u32),
+        serialize_u64(u64),
+        serialize_u128(u128),
+        serialize_f32(f32),
+        serialize_f64(f64),
+        serialize_char(char),
+        serialize_str(&str),
+    }
+
+    fn serialize_bytes(self, value: &[u8]) -> Result<(), EncodeError> {
+        self.output.leaf(&Bytes(value))
+    }
+
+    fn collect_str<T: Display + ?Sized>(self, value: &T) -> Result<(), EncodeError> {
+        self.output.display(value)
+    }
+
+    fn serialize_none(self) -> Result<(), EncodeError> {
+        self.output.leaf(&0u8)
+    }
+
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), EncodeError> {
+        self.output.leaf(&1u8)?;
+        value.serialize(self.nested()?)
+    }
+
+    fn serialize_unit(self) -> Result<(), EncodeError> {
+        Ok(())
+    }
+
+    fn serialize_unit_struct(self, _name: &'static str) -> Result<(), EncodeError> {
+        Ok(())
+    }
+
+    fn serialize_unit_variant(
+        self,
+        _name: &'static str,
+        index: u32,
+        _variant: &'static str,
+    ) -> Result<(), EncodeError> {
+        self.output.leaf(&index)
+    }
+
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        _name: &'static str,
+        value: &T,
+    ) -> Result<(), EncodeError> {
+        value.serialize(self.nested()?)
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        _name: &'static str,
+        index: u32,
+        _variant: &'static str,
+        value: &T,
+    ) -> Result<(), EncodeError> {
+        self.output.leaf(&index)?;
+        value.serialize(self.nested()?)
+    }
+
+    fn serialize_seq(self, length: Option<usize>) -> Result<Elements<'a, 'o>, EncodeError> {
+        let length = self.output.length(length)?;
+        self.elements(Some(length))
+    }
+
+    fn serialize_map(self, length: Option<usize>) -> Result<Elements<'a, 'o>, EncodeError> {
+        self.serialize_seq(length)
+    }
+
+    fn serialize_tuple(self, _length: usize) -> Result<Elements<'a, 'o>, EncodeError> {
+        self.elements(None)
+    }
+
+    fn serialize_tuple_struct(self, _name: &'static str, _length: usize) -> Result<Elements<'a, 'o>, EncodeError> {
+        self.elements(None)
+    }
+
+    fn serialize_struct(self, _name: &'static str, _length: usize) -> Result<Elements<'a, 'o>, EncodeError> {
+        self.elements(None)
+    }
+
+    fn serialize_tuple_variant(
+        self,
+        _name: &'static str,
+        index: u32,
+        _variant: &'static str,
+        _length: usize,
+    ) -> Result<Elements<'a, 'o>, EncodeError> {
+        self.output.leaf(&index)?;
+        self.elements(None)
+    }
+
+    fn serialize_struct_variant(
+        self,
+        _name: &'static str,
+        index: u32,
+        _variant: &'static str,
+        _length: usize,
+    ) -> Result<Elements<'a, 'o>, EncodeError> {
+        self.output.leaf(&index)?;
+        self.elements(None)
+    }
+}
+
+/// Bytes as serde's byte string: `[u8]` by itself is a sequence.
+struct Bytes<'a>(&'a [u8]);
+
+impl Serialize for Bytes<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.0)
+    }
+}

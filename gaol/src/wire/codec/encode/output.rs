@@ -1,0 +1,138 @@
+//! Bytes that grow to a cap, with a count of the elements in them.
+
+use std::fmt::{self, Display, Write};
+
+use postcard::ser_flavors::Flavor;
+use serde::ser::{Error, Serialize};
+
+use super::EncodeError;
+use crate::wire::codec::FREE_ELEMENTS;
+
+/// The capacity to start from, so that a short value allocates once.
+const SMALLEST_GROWTH: usize = 64;
+
+/// What has been written, and what of it counts.
+pub(super) struct Output<'o> {
+    postcard: postcard::Serializer<CappedBytes<'o>>,
+    cap: u64,
+    /// Elements declared so far.
+    elements: u64,
+}
+
+impl<'o> Output<'o> {
+    /// An output that appends at most `cap` bytes.
+    pub(super) fn new(bytes: &'o mut Vec<u8>, cap: u64) -> Self {
+        let longest = bytes.len().saturating_add(usize::try_from(cap).unwrap_or(usize::MAX));
+        Self { postcard: postcard::Serializer { output: CappedBytes { bytes, longest } }, cap, elements: 0 }
+    }
+
+    /// Writes a leaf, which postcard does without calling back.
+    #[inline]
+    pub(super) fn leaf<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), EncodeError> {
+        value.serialize(&mut self.postcard).map_err(|error| match error {
+            postcard::Error::SerializeBufferFull => EncodeError::TooLarge { cap: self.cap },
+            other => EncodeError::custom(other),
+        })
+    }
+
+    /// Writes what `value` displays as text, formatted straight into the bytes.
+    pub(super) fn display<T: Display + ?Sized>(&mut self, value: &T) -> Result<(), EncodeError> {
+        let start = self.postcard.output.bytes.len();
+        let mut text = CappedText { output: &mut self.postcard.output, is_full: false };
+        let result = write!(text, "{value}");
+        if text.is_full {
+            return Err(EncodeError::TooLarge { cap: self.cap });
+        }
+        result.map_err(|_| EncodeError::custom("a `Display` implementation failed"))?;
+
+        // The length is known only now, and belongs before the text.
+        let length = self.postcard.output.bytes.len() - start;
+        self.leaf(&(length as u64))?;
+        self.postcard.output.bytes[start..].rotate_left(length);
+        Ok(())
+    }
+
+    /// Writes the length of a sequence or map, and counts it.
+    pub(super) fn length(&mut self, length: Option<usize>) -> Result<usize, EncodeError> {
+        let length = length.ok_or_else(|| EncodeError::custom("a sequence or map does not know its length"))?;
+        self.elements = self.elements.saturating_add(length as u64);
+        if self.elements > self.cap.saturating_add(FREE_ELEMENTS) {
+            // It would not decode from `cap` bytes: no need to visit the elements to know it.
+            return Err(EncodeError::TooLarge { cap: self.cap });
+        }
+        self.leaf(&(length as u64))?;
+        Ok(length)
+    }
+
+    /// Refuses what [`decode`](crate::wire::codec::decode) would refuse for its number of elements.
+    pub(super) fn check_elements(&self, start: usize) -> Result<(), EncodeError> {
+        let written = (self.postcard.output.bytes.len() - start) as u64;
+        if self.elements <= written.saturating_add(FREE_ELEMENTS) { Ok(()) } else { Err(EncodeError::TooMany) }
+    }
+}
+
+/// Where postcard's bytes go: a vector that has a longest length.
+struct CappedBytes<'o> {
+    bytes: &'o mut Vec<u8>,
+    /// Never less than the length of `bytes`.
+    longest: usize,
+}
+
+impl CappedBytes<'_> {
+    /// Checks the cap for `more` bytes, and has capacity for them.
+    #[inline]
+    fn make_room(&mut self, more: usize) -> postcard::Result<()> {
+        if more > self.longest - self.bytes.len() {
+            return Err(postcard::Error::SerializeBufferFull);
+        }
+        if more > self.bytes.capacity() - self.bytes.len() {
+            self.grow(self.bytes.len() + more);
+        }
+        Ok(())
+    }
+
+    /// Doubles the capacity as `Vec` does, but on the last step not past the cap.
+    #[cold]
+    fn grow(&mut self, needed: usize) {
+        let wanted = self.bytes.capacity().saturating_mul(2).max(SMALLEST_GROWTH).clamp(needed, self.longest);
+        self.bytes.reserve_exact(wanted - self.bytes.len());
+    }
+}
+
+impl Flavor for CappedBytes<'_> {
+    type Output = ();
+
+    #[inline]
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.make_room(1)?;
+        self.bytes.push(byte);
+        Ok(())
+    }
+
+    #[inline]
+    fn try_extend(&mut self, more: &[u8]) -> postcard::Result<()> {
+        self.make_room(more.len())?;
+        self.bytes.extend_from_slice(more);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<()> {
+        Ok(())
+    }
+}
+
+/// The same capped bytes, for text that is formatted straight into them.
+struct CappedText<'a, 'o> {
+    output: &'a mut CappedBytes<'o>,
+    /// A `Display` implementation may overlook that a write failed.
+    is_full: bool,
+}
+
+impl Write for CappedText<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.output.try_extend(text.as_bytes()).map_err(|_| {
+            self.is_full = true;
+            fmt::Error
+        })
+    }
+}
