@@ -2,7 +2,7 @@
 //!
 //! Leaves (numbers, text, bytes, tags, lengths) are read and written by `postcard`; the serde containers around them
 //! are our own, because that is where the limits are. The bytes are exactly postcard's. Both sides count the same
-//! things, so that whatever [`encode`] accepts, [`decode`] does not refuse for its size:
+//! things, so that whatever [`encode()`] accepts, [`decode()`] does not refuse for its size:
 //!
 //! * **Depth.** A value that holds another value is a level: sequence, map, tuple, struct, newtype, `Some`, a variant
 //!   with content. At most [`DEPTH_LIMIT`] levels. A list of `struct Node { next: Option<Box<Node>> }` takes two a node.

@@ -11,10 +11,9 @@ use self::elements::Elements;
 use self::output::Output;
 use super::{DEPTH_LIMIT, FREE_ELEMENTS, short_message};
 
-/// Appends `value` to `out`, in at most `cap` bytes: what `out` holds already does not count.
+/// Appends `value` to `out`, which may become `cap` bytes long: what it holds already (a frame's header) counts.
 ///
-/// `out` grows to no more than `cap` bytes beyond its present length (unless it has a larger capacity already).
-/// On an error `out` is as long as before.
+/// The capacity grows to no more than `cap` either. On an error `out` is as long as before.
 ///
 /// # Errors
 ///
@@ -32,10 +31,10 @@ pub(crate) fn encode<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>, cap: u
 /// Why a value cannot be sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum EncodeError {
-    /// The value takes more bytes than it may.
-    #[error("the value takes more than {cap} bytes")]
+    /// The value takes more bytes than there is room for.
+    #[error("the value does not fit in {cap} bytes")]
     TooLarge {
-        /// The bytes that it may take.
+        /// The bytes that it may take, with those before it.
         cap: u64,
     },
     /// The value cannot be written, in the words of its `Serialize` implementation.

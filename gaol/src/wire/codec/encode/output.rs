@@ -20,9 +20,9 @@ pub(super) struct Output<'o> {
 }
 
 impl<'o> Output<'o> {
-    /// An output that appends at most `cap` bytes.
+    /// An output that ends at `cap` bytes, or is full.
     pub(super) fn new(bytes: &'o mut Vec<u8>, cap: u64) -> Self {
-        let longest = bytes.len().saturating_add(usize::try_from(cap).unwrap_or(usize::MAX));
+        let longest = usize::try_from(cap).unwrap_or(usize::MAX).max(bytes.len());
         Self { postcard: postcard::Serializer { output: CappedBytes { bytes, longest } }, cap, elements: 0 }
     }
 
@@ -64,7 +64,7 @@ impl<'o> Output<'o> {
         Ok(length)
     }
 
-    /// Refuses what [`decode`](crate::wire::codec::decode) would refuse for its number of elements.
+    /// Refuses what [`decode`](crate::wire::codec::decode()) would refuse for its number of elements.
     pub(super) fn check_elements(&self, start: usize) -> Result<(), EncodeError> {
         let written = (self.postcard.output.bytes.len() - start) as u64;
         if self.elements <= written.saturating_add(FREE_ELEMENTS) { Ok(()) } else { Err(EncodeError::TooMany) }

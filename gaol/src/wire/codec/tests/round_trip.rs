@@ -92,7 +92,7 @@ proptest! {
     #[test]
     fn the_cap_is_exact(value in shapes(), before in 0..40_usize) {
         let bytes = encoded(&value);
-        let cap = bytes.len() as u64;
+        let cap = (before + bytes.len()) as u64;
         let mut out = vec![7; before];
         encode(&value, &mut out, cap).unwrap();
         assert_eq!((&out[..before], &out[before..]), (&vec![7; before][..], &bytes[..]));
@@ -109,6 +109,14 @@ proptest! {
         bytes.push(extra);
         assert_eq!(decode::<Kind>(&bytes), Err(DecodeError::Trailing));
     }
+}
+
+#[test]
+fn nothing_fits_after_too_much() {
+    let mut out = vec![7; 10];
+    assert_eq!(encode(&1_u8, &mut out, 4), Err(EncodeError::TooLarge { cap: 4 }));
+    assert_eq!(encode(&(), &mut out, 4), Ok(()));
+    assert_eq!(out, vec![7; 10]);
 }
 
 #[test]
