@@ -19,6 +19,7 @@
 #![forbid(unsafe_code)]
 
 mod choice;
+pub mod defaults;
 mod env;
 mod error;
 mod nearest;

@@ -1,0 +1,319 @@
+//! A checked function, rewritten into a call that a sandboxed process serves.
+//!
+//! ```text
+//! // Input:
+//! /// Decodes an untrusted image.
+//! #[sandboxed(read = "/srv/uploads", memory = limit, time = "2s")]
+//! pub fn thumbnail(path: &Path, mut limit: u64) -> gaol::Result<Thumbnail> {
+//!     …
+//! }
+//!
+//! // Output:
+//! /// Decodes an untrusted image.
+//! pub fn thumbnail(path: &Path, limit: u64) -> gaol::Result<Thumbnail> {
+//!     fn __gaol_body(path: &Path, mut limit: u64) -> gaol::Result<Thumbnail> {
+//!         …
+//!     }
+//!     static __GAOL_OPERATIONS: [::gaol::__private::Operation; 1] = [::gaol::__private::Operation::FileReadAll(
+//!         ::gaol::__private::PathPattern::Subpath(::gaol::__private::ProfilePath::from_checked("/srv/uploads")),
+//!     )];
+//!     static __GAOL_ENVIRONMENT: [::gaol::__private::Cow<'static, str>; 0] = [];
+//!     static __GAOL_ENTRY: ::gaol::__private::Entry = ::gaol::__private::Entry::new(
+//!         ::gaol::__private::concat!(::gaol::__private::module_path!(), "::", "thumbnail"),
+//!         ::gaol::__private::file!(),
+//!         ::gaol::__private::line!(),
+//!         ::gaol::__private::column!(),
+//!         "fn(&Path, u64) -> gaol::Result<Thumbnail>",
+//!         ::gaol::__private::Profile::from_parts(&__GAOL_OPERATIONS, &__GAOL_ENVIRONMENT, …),
+//!         &["path", "limit"],
+//!         __gaol_serve,
+//!     );
+//!     fn __gaol_errors() -> ::gaol::__private::ErrorCodec<
+//!         <gaol::Result<Thumbnail> as ::gaol::__private::Returned>::Err,
+//!     > {
+//!         use ::gaol::__private::{CodecDisplay as _, CodecError as _, CodecSerde as _};
+//!         (&&&::gaol::__private::ErrorType::<
+//!             <gaol::Result<Thumbnail> as ::gaol::__private::Returned>::Err,
+//!         >::NEW).codec()
+//!     }
+//!     fn __gaol_serve(request: ::gaol::__private::Request<'_>) -> ::gaol::__private::Reply {
+//!         ::gaol::__private::assert_crosses::<<Path as ::gaol::__private::Sent>::Owned>();
+//!         ::gaol::__private::assert_crosses::<u64>();
+//!         ::gaol::__private::serve(
+//!             request,
+//!             |(a0, a1): (<Path as ::gaol::__private::Sent>::Owned, u64)| {
+//!                 __gaol_body(<Path as ::gaol::__private::Sent>::lend(&a0), a1)
+//!             },
+//!             __gaol_errors(),
+//!         )
+//!     }
+//!     ::gaol::__private::submit! { ::gaol::__private::Registration::new(&__GAOL_ENTRY) }
+//!     let dynamic = ::gaol::__private::evaluate(|| ::gaol::__private::Dynamic::new(true).memory(&limit));
+//!     ::gaol::__private::call(&__GAOL_ENTRY, &(path, limit), dynamic, __gaol_errors())
+//! }
+//! ```
+//!
+//! The lint attributes stay on the outer function alone: what is nested inside it inherits them, and a second
+//! `#[expect]` would never be met.
+
+use std::time::Duration;
+
+use proc_macro2::{Ident, Literal, Span, TokenStream};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::ext::IdentExt;
+use syn::punctuated::Punctuated;
+use syn::spanned::Spanned;
+use syn::{Expr, ReturnType, Signature, Token};
+
+use crate::ast::{Arguments, Function, Key};
+use crate::names;
+use crate::spec::{Object, Operation, Profile};
+use crate::text::text;
+
+/// The function, and inside it everything that its calls need.
+pub(crate) fn expand(arguments: &Arguments, profile: &Profile, function: &Function) -> TokenStream {
+    let root = &arguments.root;
+    let private = &quote!(#root::__private);
+    let returned = &match &function.signature.output {
+        ReturnType::Type(_, ty) => ty.to_token_stream(),
+        ReturnType::Default => quote!(()),
+    };
+    let names = outer_names(function);
+
+    let attributes = &function.attributes;
+    let visibility = &function.visibility;
+    let outer = outer_signature(function, &names);
+    let body = body(function);
+    let statics = statics(private, profile);
+    let entry = entry(private, profile, function);
+    let errors = errors(private, returned);
+    let serve = serve(private, function);
+    let call = call(private, profile, function, &names);
+    quote! {
+        #(#attributes)*
+        #visibility #outer {
+            #body
+            #statics
+            #entry
+            #errors
+            #serve
+            #private::submit! { #private::Registration::new(&__GAOL_ENTRY) }
+            #call
+        }
+    }
+}
+
+/// The parameters' own names; a made-up one where a pattern has none. A made-up name cannot meet one of the user's.
+fn outer_names(function: &Function) -> Vec<Ident> {
+    let name = |(index, parameter): (usize, &crate::ast::Parameter)| match parameter.name() {
+        Some(name) => name.clone(),
+        None => format_ident!("argument{index}", span = Span::mixed_site()),
+    };
+    function.parameters.iter().enumerate().map(name).collect()
+}
+
+/// The signature with a plain name for each parameter.
+fn outer_signature(function: &Function, names: &[Ident]) -> Signature {
+    let mut signature = function.signature.clone();
+    let parameters = function.parameters.iter().zip(names);
+    signature.inputs = parameters
+        .map(|(parameter, name)| -> syn::FnArg {
+            let (attributes, ty) = (&parameter.attributes, &parameter.ty);
+            syn::parse_quote!(#(#attributes)* #name: #ty)
+        })
+        .collect::<Punctuated<_, Token![,]>>();
+    signature
+}
+
+/// The function as it was written, under another name.
+fn body(function: &Function) -> TokenStream {
+    let mut signature = function.signature.clone();
+    signature.ident = Ident::new("__gaol_body", Span::call_site());
+    let body = &function.body;
+    quote! {
+        // The user cannot leave the `Result` out, even where the body never fails.
+        #[allow(clippy::unnecessary_wraps)]
+        #signature #body
+    }
+}
+
+fn statics(private: &TokenStream, profile: &Profile) -> TokenStream {
+    let operations = profile.operations.iter().map(|operation| operation_value(private, operation));
+    let operation_count = profile.operations.len();
+    let variables = profile.environment.iter().map(|name| {
+        let name = name.value();
+        quote!(#private::Cow::Borrowed(#name))
+    });
+    let variable_count = profile.environment.len();
+    quote! {
+        static __GAOL_OPERATIONS: [#private::Operation; #operation_count] = [#(#operations),*];
+        static __GAOL_ENVIRONMENT: [#private::Cow<'static, str>; #variable_count] = [#(#variables),*];
+    }
+}
+
+fn operation_value(private: &TokenStream, operation: &Operation) -> TokenStream {
+    let variant = match operation.key {
+        Key::Read => quote!(FileReadAll),
+        Key::Write => quote!(FileWriteAll),
+        Key::Metadata => quote!(FileReadMetadata),
+        _ => quote!(NetworkOutbound),
+    };
+    let pattern = match &operation.object {
+        Object::Path(path) => quote!(PathPattern::Subpath(#private::ProfilePath::from_checked(#path))),
+        Object::TcpPort(port) => {
+            let port = Literal::u16_unsuffixed(*port);
+            quote!(AddressPattern::Tcp(#port))
+        }
+    };
+    quote!(#private::Operation::#variant(#private::#pattern))
+}
+
+fn entry(private: &TokenStream, profile: &Profile, function: &Function) -> TokenStream {
+    let signature = &function.signature;
+    let name = signature.ident.unraw().to_string();
+    // Where the function's name stands, not the attribute.
+    let location = quote_spanned! {signature.ident.span()=>
+        #private::file!(), #private::line!(), #private::column!()
+    };
+    let types: Vec<String> = function.parameters.iter().map(|parameter| text(&parameter.ty)).collect();
+    let signature_text = format!("fn({}){}", types.join(", "), text(&signature.output));
+    let parameter_names = function.parameters.iter().map(|parameter| match parameter.name() {
+        Some(name) => name.unraw().to_string(),
+        None => text(&parameter.pattern),
+    });
+    let limits = limits(private, profile);
+    let stdout = variant(profile.stdout);
+    let stderr = variant(profile.stderr);
+    let process = variant(profile.process);
+    let violation = variant(profile.violation);
+    quote! {
+        static __GAOL_ENTRY: #private::Entry = #private::Entry::new(
+            #private::concat!(#private::module_path!(), "::", #name),
+            #location,
+            #signature_text,
+            #private::Profile::from_parts(
+                &__GAOL_OPERATIONS,
+                &__GAOL_ENVIRONMENT,
+                #limits,
+                #private::Output::#stdout,
+                #private::Output::#stderr,
+                #private::Process::#process,
+                #private::Violation::#violation,
+            ),
+            &[#(#parameter_names),*],
+            __gaol_serve,
+        );
+    }
+}
+
+/// The variant's name: the library re-exports these enums.
+fn variant(choice: impl std::fmt::Debug) -> Ident {
+    format_ident!("{}", format!("{choice:?}"))
+}
+
+fn limits(private: &TokenStream, profile: &Profile) -> TokenStream {
+    let optional = |value: Option<TokenStream>| match value {
+        Some(value) => quote!(#private::Option::Some(#value)),
+        None => quote!(#private::Option::None),
+    };
+    let duration = |value: Option<Duration>| {
+        optional(value.map(|value| {
+            let seconds = Literal::u64_unsuffixed(value.as_secs());
+            let nanoseconds = Literal::u32_unsuffixed(value.subsec_nanos());
+            quote!(#private::Duration::new(#seconds, #nanoseconds))
+        }))
+    };
+    let number = |value: Option<u64>| optional(value.map(|value| Literal::u64_unsuffixed(value).into_token_stream()));
+    let time = duration(profile.time.value());
+    let cpu = duration(profile.cpu.value());
+    let memory = number(profile.memory.value());
+    let files = number(profile.files.value());
+    let threads = number(profile.threads.value());
+    let file_size = number(profile.file_size.value());
+    let reply = number(profile.reply.value());
+    quote!(#private::Limits::from_parts(#time, #cpu, #memory, #files, #threads, #file_size, #reply))
+}
+
+/// How the function's error type crosses: the method that the fewest references reach wins.
+fn errors(private: &TokenStream, returned: &TokenStream) -> TokenStream {
+    let error = quote!(<#returned as #private::Returned>::Err);
+    quote! {
+        fn __gaol_errors() -> #private::ErrorCodec<#error> {
+            // Only one of the three is needed, and which one is known only to the compiler.
+            #[allow(unused_imports)]
+            use #private::{CodecDisplay as _, CodecError as _, CodecSerde as _};
+            (&&&#private::ErrorType::<#error>::NEW).codec()
+        }
+    }
+}
+
+fn serve(private: &TokenStream, function: &Function) -> TokenStream {
+    let mut assertions = Vec::new();
+    let mut bindings = Vec::new();
+    let mut types = Vec::new();
+    let mut lent = Vec::new();
+    for (index, parameter) in function.parameters.iter().enumerate() {
+        let binding = format_ident!("a{index}", span = Span::mixed_site());
+        let (ty, value) = match parameter.borrowed() {
+            Some(borrowed) => {
+                let sent = quote!(<#borrowed as #private::Sent>);
+                (quote!(#sent::Owned), quote!(#sent::lend(&#binding)))
+            }
+            None => (parameter.ty.to_token_stream(), quote!(#binding)),
+        };
+        // On the parameter's type, so that rustc says there what serde misses.
+        assertions.push(quote_spanned!(parameter.ty.span()=> #private::assert_crosses::<#ty>();));
+        bindings.push(binding);
+        types.push(ty);
+        lent.push(value);
+    }
+    quote! {
+        fn __gaol_serve(request: #private::Request<'_>) -> #private::Reply {
+            #(#assertions)*
+            #private::serve(request, |(#(#bindings,)*): (#(#types,)*)| __gaol_body(#(#lent),*), __gaol_errors())
+        }
+    }
+}
+
+fn call(private: &TokenStream, profile: &Profile, function: &Function, names: &[Ident]) -> TokenStream {
+    if profile.dynamic.is_empty() {
+        return quote! {
+            #private::call(&__GAOL_ENTRY, &(#(#names,)*), #private::Dynamic::NONE, __gaol_errors())
+        };
+    }
+    let per_call = profile.dynamic.iter().any(|(_, expression)| mentions_parameter(expression, function));
+    let values = profile.dynamic.iter().map(|(key, expression)| {
+        let method = Ident::new(key.as_str(), Span::call_site());
+        let value = borrowed(expression);
+        quote!(.#method(#value))
+    });
+    let dynamic = Ident::new("dynamic", Span::mixed_site());
+    quote! {
+        let #dynamic = #private::evaluate(|| #private::Dynamic::new(#per_call) #(#values)*);
+        #private::call(&__GAOL_ENTRY, &(#(#names,)*), #dynamic, __gaol_errors())
+    }
+}
+
+fn mentions_parameter(expression: &Expr, function: &Function) -> bool {
+    let names = function.parameters.iter().filter_map(crate::ast::Parameter::name);
+    names.into_iter().any(|name| names::mentions(expression, &name.to_string()))
+}
+
+/// `&expression`, in parentheses only where they are needed: rustc would call others unused.
+fn borrowed(expression: &Expr) -> TokenStream {
+    let ampersand = quote_spanned!(expression.span()=> &);
+    match expression {
+        Expr::Array(_)
+        | Expr::Block(_)
+        | Expr::Call(_)
+        | Expr::Field(_)
+        | Expr::Index(_)
+        | Expr::Lit(_)
+        | Expr::Macro(_)
+        | Expr::MethodCall(_)
+        | Expr::Path(_)
+        | Expr::Reference(_)
+        | Expr::Tuple(_) => quote!(#ampersand #expression),
+        _ => quote!(#ampersand (#expression)),
+    }
+}
