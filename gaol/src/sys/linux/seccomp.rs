@@ -1,0 +1,84 @@
+//! Compiles what a worker may do into the seccomp filters of its template and its own.
+//!
+//! A template's filter decides on every system call; a worker's, installed on top of it, takes back the few calls that
+//! only the template needs, and pins those that name a process to the worker itself. Of several filters the strictest
+//! answer counts.
+//!
+//! # References
+//!
+//! seccomp(2), and `Documentation/userspace-api/seccomp_filter.rst` in the kernel's source.
+
+use std::io;
+
+use seccompiler::BpfProgram;
+
+use crate::profile::Violation;
+
+mod bpf;
+#[cfg(test)]
+mod eval;
+mod rule;
+mod syscalls;
+
+pub(crate) use syscalls::name;
+
+/// What stands behind a path that a worker names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Paths {
+    /// The profile has no file operation: every call that takes a path is refused.
+    None,
+    /// A private root decides what has a name, or all metadata is granted: stat and its family are allowed.
+    Visible,
+    /// Only Landlock decides, and it does not judge stat: the SIGSYS handler answers for the family.
+    Judged,
+}
+
+/// All that the filters depend on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Shape {
+    /// What stands behind a path.
+    pub(crate) paths: Paths,
+    /// Files may be created, changed and removed, where Landlock or a mount allows it.
+    pub(crate) write: bool,
+    /// The worker sees a root of its own, read-only where the profile does not say `write`. Implies `Paths::Visible`
+    /// where there are paths at all.
+    pub(crate) private_root: bool,
+    /// TCP connections may be opened, to the ports that Landlock allows.
+    pub(crate) tcp: bool,
+    /// More than one thread may run.
+    pub(crate) threads: bool,
+    /// What a refused call does.
+    pub(crate) violation: Violation,
+}
+
+/// The filters of a template, in the order in which they are to be installed.
+///
+/// They allow what a worker may do, and what a template must still do: fork workers, wait for them, kill them and
+/// install the worker's filter.
+pub(crate) fn template_filters(shape: &Shape) -> Vec<BpfProgram> {
+    vec![bpf::assemble_whole(
+        &syscalls::template(shape).into_rows(),
+        syscalls::UNLISTED,
+        syscalls::NEWEST,
+        shape.violation,
+    )]
+}
+
+/// The filter of one worker, to be installed as its last step. `pid` is the worker's own, as the worker sees it.
+///
+/// It is short because every call of a sandboxed function pays for its installation.
+pub(crate) fn worker_filter(shape: &Shape, pid: u32) -> BpfProgram {
+    bpf::assemble_addition(&syscalls::worker(pid).into_rows(), shape.violation)
+}
+
+/// Puts the calling thread, and what it starts from now on, under a filter. This cannot be undone.
+///
+/// # Errors
+///
+/// The kernel's: EINVAL if it has no seccomp filters, ENOMEM, or the errno of a filter that is installed already.
+pub(crate) fn install(program: &BpfProgram) -> io::Result<()> {
+    seccompiler::apply_filter(program).map_err(|error| match error {
+        seccompiler::Error::Prctl(error) | seccompiler::Error::Seccomp(error) => error,
+        other => io::Error::other(other),
+    })
+}

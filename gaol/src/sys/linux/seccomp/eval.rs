@@ -1,0 +1,1 @@
+//! Proves, by running the programs, that the filters answer as the profile says.
