@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Group, Ident, TokenStream};
 use quote::ToTokens;
 use syn::{Attribute, Expr, LitInt, LitStr, Pat, Path, Signature, Type, Visibility};
 
@@ -134,7 +134,7 @@ pub(crate) struct Function {
     pub(crate) signature: Signature,
     pub(crate) parameters: Vec<Parameter>,
     /// The braces and all between them, as they stand in the text.
-    pub(crate) body: TokenStream,
+    pub(crate) body: Group,
 }
 
 impl ToTokens for Function {

@@ -43,7 +43,7 @@ fn parse_entry(input: ParseStream<'_>, arguments: &mut Arguments, report: &mut R
     }
     let name = Ident::parse_any(input)?;
     if name == "crate" {
-        arguments.root = parse_root(input)?;
+        arguments.root = parse_root(&name, input)?;
         return Ok(());
     }
     let Some(key) = Key::ALL.into_iter().find(|key| name == key.as_str()) else {
@@ -70,10 +70,10 @@ fn parse_entry(input: ParseStream<'_>, arguments: &mut Arguments, report: &mut R
     Ok(())
 }
 
-fn parse_root(input: ParseStream<'_>) -> syn::Result<Path> {
+fn parse_root(name: &Ident, input: ParseStream<'_>) -> syn::Result<Path> {
     let expected = "expected the path of the library, as in `crate = my_gaol`";
     if !input.peek(Token![=]) {
-        return Err(input.error(format!("`crate` has no value; {expected}")));
+        return Err(Error::new_spanned(name, format!("`crate` has no value; {expected}")));
     }
     let _: Token![=] = input.parse()?;
     match input.fork().parse::<Expr>() {

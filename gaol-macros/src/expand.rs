@@ -37,8 +37,6 @@
 //!         >::NEW).codec()
 //!     }
 //!     fn __gaol_serve(request: ::gaol::__private::Request<'_>) -> ::gaol::__private::Reply {
-//!         ::gaol::__private::assert_crosses::<<Path as ::gaol::__private::Sent>::Owned>();
-//!         ::gaol::__private::assert_crosses::<u64>();
 //!         ::gaol::__private::serve(
 //!             request,
 //!             |(a0, a1): (<Path as ::gaol::__private::Sent>::Owned, u64)| {
@@ -48,24 +46,27 @@
 //!         )
 //!     }
 //!     ::gaol::__private::submit! { ::gaol::__private::Registration::new(&__GAOL_ENTRY) }
+//!     ::gaol::__private::assert_crosses::<<Path as ::gaol::__private::Sent>::Owned>();
+//!     ::gaol::__private::assert_crosses::<u64>();
 //!     let dynamic = ::gaol::__private::evaluate(|| ::gaol::__private::Dynamic::new(true).memory(&limit));
 //!     ::gaol::__private::call(&__GAOL_ENTRY, &(path, limit), dynamic, __gaol_errors())
 //! }
 //! ```
 //!
 //! The lint attributes stay on the outer function alone: what is nested inside it inherits them, and a second
-//! `#[expect]` would never be met.
+//! `#[expect]` would never be met. Generated tokens stand where the user's word stands that they depend on (a parameter's
+//! type, the return type), since that is where rustc then reports.
 
 use std::time::Duration;
 
-use proc_macro2::{Ident, Literal, Span, TokenStream};
+use proc_macro2::{Delimiter, Group, Ident, Literal, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::{Expr, ReturnType, Signature, Token};
 
-use crate::ast::{Arguments, Function, Key};
+use crate::ast::{Arguments, Function, Key, Parameter};
 use crate::names;
 use crate::spec::{Object, Operation, Profile};
 use crate::text::text;
@@ -78,7 +79,7 @@ pub(crate) fn expand(arguments: &Arguments, profile: &Profile, function: &Functi
         ReturnType::Type(_, ty) => ty.to_token_stream(),
         ReturnType::Default => quote!(()),
     };
-    let names = outer_names(function);
+    let names = outer_names(profile, function);
 
     let attributes = &function.attributes;
     let visibility = &function.visibility;
@@ -89,25 +90,39 @@ pub(crate) fn expand(arguments: &Arguments, profile: &Profile, function: &Functi
     let errors = errors(private, returned);
     let serve = serve(private, function);
     let call = call(private, profile, function, &names);
+    let inside = quote! {
+        #body
+        #statics
+        #entry
+        #errors
+        #serve
+        #private::submit! { #private::Registration::new(&__GAOL_ENTRY) }
+        #call
+    };
+    // With the braces of the text: lints such as `dead_code` look past a function that ends in generated tokens.
+    let mut block = Group::new(Delimiter::Brace, inside);
+    block.set_span(function.body.span());
     quote! {
         #(#attributes)*
-        #visibility #outer {
-            #body
-            #statics
-            #entry
-            #errors
-            #serve
-            #private::submit! { #private::Registration::new(&__GAOL_ENTRY) }
-            #call
-        }
+        #visibility #outer #block
     }
 }
 
-/// The parameters' own names; a made-up one where a pattern has none. A made-up name cannot meet one of the user's.
-fn outer_names(function: &Function) -> Vec<Ident> {
-    let name = |(index, parameter): (usize, &crate::ast::Parameter)| match parameter.name() {
-        Some(name) => name.clone(),
-        None => format_ident!("argument{index}", span = Span::mixed_site()),
+/// The parameters' own names, or one made up where a pattern has none. A made-up name cannot meet one of the user's.
+fn outer_names(profile: &Profile, function: &Function) -> Vec<Ident> {
+    let made_up = |index: usize| format_ident!("argument{index}", span = Span::mixed_site());
+    let name = |(index, parameter): (usize, &Parameter)| {
+        let Some(name) = parameter.name() else { return made_up(index) };
+        let written = name.to_string();
+        let named = profile.dynamic.iter().any(|(_, expression)| names::mentions(expression, &written));
+        if !written.starts_with('_') || named {
+            return name.clone();
+        }
+        // The call uses what the body leaves unused, and lints would hold the user's `_` against it.
+        match syn::parse_str::<Ident>(written.trim_start_matches('_')) {
+            Ok(bare) => Ident::new(&bare.to_string(), Span::mixed_site()),
+            Err(_) => made_up(index),
+        }
     };
     function.parameters.iter().enumerate().map(name).collect()
 }
@@ -171,10 +186,6 @@ fn operation_value(private: &TokenStream, operation: &Operation) -> TokenStream 
 fn entry(private: &TokenStream, profile: &Profile, function: &Function) -> TokenStream {
     let signature = &function.signature;
     let name = signature.ident.unraw().to_string();
-    // Where the function's name stands, not the attribute.
-    let location = quote_spanned! {signature.ident.span()=>
-        #private::file!(), #private::line!(), #private::column!()
-    };
     let types: Vec<String> = function.parameters.iter().map(|parameter| text(&parameter.ty)).collect();
     let signature_text = format!("fn({}){}", types.join(", "), text(&signature.output));
     let parameter_names = function.parameters.iter().map(|parameter| match parameter.name() {
@@ -189,7 +200,9 @@ fn entry(private: &TokenStream, profile: &Profile, function: &Function) -> Token
     quote! {
         static __GAOL_ENTRY: #private::Entry = #private::Entry::new(
             #private::concat!(#private::module_path!(), "::", #name),
-            #location,
+            #private::file!(),
+            #private::line!(),
+            #private::column!(),
             #signature_text,
             #private::Profile::from_parts(
                 &__GAOL_OPERATIONS,
@@ -236,50 +249,92 @@ fn limits(private: &TokenStream, profile: &Profile) -> TokenStream {
 
 /// How the function's error type crosses: the method that the fewest references reach wins.
 fn errors(private: &TokenStream, returned: &TokenStream) -> TokenStream {
-    let error = quote!(<#returned as #private::Returned>::Err);
+    let span = returned.span();
+    let there = located(private, span);
+    // On the return type, so that rustc says there what is missing.
+    let error = quote_spanned!(span=> <#returned as #there::Returned>::Err);
+    let codec = quote_spanned!(span=> #there::ErrorCodec<#error>);
+    let chosen = quote_spanned!(span=> (&&&#there::ErrorType::<#error>::NEW).codec());
     quote! {
-        fn __gaol_errors() -> #private::ErrorCodec<#error> {
+        fn __gaol_errors() -> #codec {
             // Only one of the three is needed, and which one is known only to the compiler.
             #[allow(unused_imports)]
             use #private::{CodecDisplay as _, CodecError as _, CodecSerde as _};
-            (&&&#private::ErrorType::<#error>::NEW).codec()
+            #chosen
         }
     }
 }
 
 fn serve(private: &TokenStream, function: &Function) -> TokenStream {
-    let mut assertions = Vec::new();
     let mut bindings = Vec::new();
     let mut types = Vec::new();
     let mut lent = Vec::new();
     for (index, parameter) in function.parameters.iter().enumerate() {
         let binding = format_ident!("a{index}", span = Span::mixed_site());
-        let (ty, value) = match parameter.borrowed() {
-            Some(borrowed) => {
-                let sent = quote!(<#borrowed as #private::Sent>);
-                (quote!(#sent::Owned), quote!(#sent::lend(&#binding)))
-            }
-            None => (parameter.ty.to_token_stream(), quote!(#binding)),
-        };
-        // On the parameter's type, so that rustc says there what serde misses.
-        assertions.push(quote_spanned!(parameter.ty.span()=> #private::assert_crosses::<#ty>();));
+        lent.push(match sent(private, parameter) {
+            Some(sent) => quote!(#sent::lend(&#binding)),
+            None => quote!(#binding),
+        });
+        types.push(owned(private, parameter));
         bindings.push(binding);
-        types.push(ty);
-        lent.push(value);
     }
+    let body = quote!(|(#(#bindings,)*): (#(#types,)*)| __gaol_body(#(#lent),*));
+    let span = returned_span(function);
+    let there = located(private, span);
+    let served = quote_spanned!(span=> #there::serve(request, #body, __gaol_errors()));
     quote! {
         fn __gaol_serve(request: #private::Request<'_>) -> #private::Reply {
-            #(#assertions)*
-            #private::serve(request, |(#(#bindings,)*): (#(#types,)*)| __gaol_body(#(#lent),*), __gaol_errors())
+            #served
         }
     }
 }
 
+/// `<T as Sent>` for a parameter of type `&T`.
+fn sent(private: &TokenStream, parameter: &Parameter) -> Option<TokenStream> {
+    let borrowed = parameter.borrowed()?;
+    let there = located(private, borrowed.span());
+    Some(quote_spanned!(borrowed.span()=> <#borrowed as #there::Sent>))
+}
+
+/// The type that the child receives.
+fn owned(private: &TokenStream, parameter: &Parameter) -> TokenStream {
+    match sent(private, parameter) {
+        Some(sent) => quote_spanned!(parameter.ty.span()=> #sent::Owned),
+        None => parameter.ty.to_token_stream(),
+    }
+}
+
+/// Where rustc is to say what is wrong with what is returned.
+fn returned_span(function: &Function) -> Span {
+    match &function.signature.output {
+        ReturnType::Type(_, ty) => ty.span(),
+        ReturnType::Default => Span::call_site(),
+    }
+}
+
+/// The same tokens at another place.
+fn located(tokens: &TokenStream, span: Span) -> TokenStream {
+    let respan = |mut token: TokenTree| {
+        token.set_span(span);
+        token
+    };
+    tokens.clone().into_iter().map(respan).collect()
+}
+
 fn call(private: &TokenStream, profile: &Profile, function: &Function, names: &[Ident]) -> TokenStream {
+    // On the parameters' types, so that rustc says there what serde misses.
+    let assertions = function.parameters.iter().map(|parameter| {
+        let there = located(private, parameter.ty.span());
+        let owned = owned(private, parameter);
+        quote_spanned!(parameter.ty.span()=> #there::assert_crosses::<#owned>();)
+    });
+    let span = returned_span(function);
+    let there = located(private, span);
+    let arguments = quote_spanned!(function.signature.paren_token.span.open()=> &(#(#names,)*));
     if profile.dynamic.is_empty() {
-        return quote! {
-            #private::call(&__GAOL_ENTRY, &(#(#names,)*), #private::Dynamic::NONE, __gaol_errors())
-        };
+        let call =
+            quote_spanned!(span=> #there::call(&__GAOL_ENTRY, #arguments, #there::Dynamic::NONE, __gaol_errors()));
+        return quote!(#(#assertions)* #call);
     }
     let per_call = profile.dynamic.iter().any(|(_, expression)| mentions_parameter(expression, function));
     let values = profile.dynamic.iter().map(|(key, expression)| {
@@ -288,14 +343,17 @@ fn call(private: &TokenStream, profile: &Profile, function: &Function, names: &[
         quote!(.#method(#value))
     });
     let dynamic = Ident::new("dynamic", Span::mixed_site());
+    // Before the arguments move into the call.
+    let call = quote_spanned!(span=> #there::call(&__GAOL_ENTRY, #arguments, #dynamic, __gaol_errors()));
     quote! {
+        #(#assertions)*
         let #dynamic = #private::evaluate(|| #private::Dynamic::new(#per_call) #(#values)*);
-        #private::call(&__GAOL_ENTRY, &(#(#names,)*), #dynamic, __gaol_errors())
+        #call
     }
 }
 
 fn mentions_parameter(expression: &Expr, function: &Function) -> bool {
-    let names = function.parameters.iter().filter_map(crate::ast::Parameter::name);
+    let names = function.parameters.iter().filter_map(Parameter::name);
     names.into_iter().any(|name| names::mentions(expression, &name.to_string()))
 }
 
@@ -314,6 +372,6 @@ fn borrowed(expression: &Expr) -> TokenStream {
         | Expr::Path(_)
         | Expr::Reference(_)
         | Expr::Tuple(_) => quote!(#ampersand #expression),
-        _ => quote!(#ampersand (#expression)),
+        _ => quote_spanned!(expression.span()=> & (#expression)),
     }
 }

@@ -1,7 +1,6 @@
 //! The annotated item, read as a function.
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
-use quote::ToTokens;
 use syn::parse::{ParseStream, Parser};
 use syn::{Attribute, Error, FnArg, Signature, Token, Visibility};
 
@@ -33,7 +32,7 @@ fn parse_function(input: ParseStream<'_>) -> syn::Result<Function> {
         return Err(Error::new_spanned(body, "expected the function's body"));
     }
     let parameters = signature.inputs.iter().filter_map(parameter).collect();
-    Ok(Function { attributes, visibility, signature, parameters, body: body.into_token_stream() })
+    Ok(Function { attributes, visibility, signature, parameters, body })
 }
 
 fn parameter(input: &FnArg) -> Option<Parameter> {

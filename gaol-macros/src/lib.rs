@@ -1,4 +1,6 @@
-//! The `#[sandboxed]` attribute of gaol.
+//! The `#[sandboxed]` attribute of gaol: use it through the `gaol` crate, which re-exports it.
+
+#![forbid(unsafe_code)]
 
 mod ast;
 mod attr;
@@ -18,13 +20,92 @@ use proc_macro2::TokenStream;
 
 use crate::report::Report;
 
-/// Runs the function in a sandboxed process.
+/// Runs a function in a sandboxed child process.
+///
+/// Every call runs the body in a fresh process that may do only what the keys list: a whitelist. The signature does not
+/// change, and callers do not see the difference, but for the new ways to fail.
+///
+/// ```ignore
+/// use std::path::Path;
+///
+/// use gaol::sandboxed;
+///
+/// /// Decodes an untrusted image. Sees one directory, no network, 256 MiB, two seconds.
+/// #[sandboxed(read = "/srv/uploads", memory = "256MiB", time = "2s")]
+/// fn thumbnail(path: &Path) -> gaol::Result<Thumbnail> {
+///     // ordinary Rust
+/// }
+/// ```
+///
+/// # Keys
+///
+/// | key | takes | meaning | if it is not written |
+/// |---|---|---|---|
+/// | `read` | a path, or a list | read contents and metadata of the path and all beneath it | nothing |
+/// | `write` | a path, or a list | create, change, rename and remove beneath it (add `read` to read back) | nothing |
+/// | `metadata` | a path, or a list | stat, list and resolve, not read | nothing |
+/// | `net` | `"tcp:PORT"`, or a list | connect to that port of any host | nothing |
+/// | `env` | a variable's name, or a list | copy the variable from the parent | nothing |
+/// | `time` | a duration | wall-clock deadline of the call | `"60s"` |
+/// | `cpu` | a duration | CPU time, all threads together | `"none"` |
+/// | `memory` | a size | private writable memory | `"1GiB"` |
+/// | `files` | a count | open descriptors | `256` |
+/// | `threads` | a count | threads at once | `64` |
+/// | `file_size` | a size | largest file written | `"1GiB"` |
+/// | `reply` | a size | largest reply | `"64MiB"` |
+/// | `stdout`, `stderr` | `"capture"`, `"null"`, `"inherit"` | where output goes | `"capture"` |
+/// | `process` | `"fresh"`, `"exec"`, `"reused"` | a fork per call, a new program image per call, one worker kept | `"fresh"` |
+/// | `violation` | `"deny"`, `"kill"` | a refused system call returns an error, or ends the worker | `"deny"` |
+/// | `crate` | a path | where the library is, if not at `::gaol` | `::gaol` |
+///
+/// * A **path** is absolute and normal: no `.`, `..`, doubled or trailing slash.
+/// * A **duration** is a whole number and `ms`, `s`, `min` or `h`.
+/// * A **size** is a whole number and `B`, `KiB`, `MiB`, `GiB` or `TiB`.
+/// * A **count** is an integer literal from 1 to 4294967295.
+/// * `"none"` lifts a limit, by name.
+/// * A **list** is an array: `read = ["/data", "/etc/ssl"]`.
+///
+/// # Expressions
+///
+/// A literal is checked while the program is compiled. Any other expression (a constant, a macro, a call) is evaluated in
+/// the parent at every call, and checked then by the same rules. It may name the parameters, but not move them:
+///
+/// ```ignore
+/// /// May read the file that it is given, and nothing else.
+/// #[sandboxed(read = path, time = "500ms")]
+/// fn checksum(path: &Path) -> gaol::Result<u64> { … }
+/// ```
+///
+/// A list may mix literals and expressions. `process` takes a literal only.
+///
+/// # What can cross
+///
+/// The function must return `Result<T, E>` with `E: From<gaol::Error>`; `gaol::Result<T>` is the short form. Arguments and
+/// results cross by serde:
+///
+/// * Parameters taken by value are `Serialize` and `DeserializeOwned`, as is `T`.
+/// * `&str`, `&[T]`, `&Path`, `&OsStr`, `&CStr` and `&T` are sent by value and lent to the body.
+/// * An `E` that is not serde's crosses as its message and those of its sources.
+/// * Parameters may be patterns, `mut`, or `_`, and may have a `#[cfg]`.
+///
+/// What cannot cross is a compile error that says what to write instead: generics, lifetimes, `impl Trait`, `self`, `&mut T`,
+/// borrows inside another type (`Option<&str>`), pointers, trait objects, `const`, `async`, `unsafe` and `extern` functions.
+///
+/// # Other attributes
+///
+/// They stay on the function. Documentation, `#[must_use]`, `#[deprecated]`, `#[cfg]` and lint attributes keep their meaning;
+/// those that cannot (`#[test]`, `#[no_mangle]`, `#[target_feature]`, `#[track_caller]`, …) are refused with the reason.
+///
+/// # Errors
+///
+/// All mistakes of an attribute and its function are reported at once, and the function is left as it was written, so that
+/// its callers cause no further errors.
 #[proc_macro_attribute]
 pub fn sandboxed(attribute: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
     expand(attribute.into(), item.into()).into()
 }
 
-/// Parse, read the values, check, expand.
+/// Parse, read the literals, check, expand.
 fn expand(attribute: TokenStream, item: TokenStream) -> TokenStream {
     let mut report = Report::default();
     let arguments = attr::parse(attribute.clone(), &mut report);

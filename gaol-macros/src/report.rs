@@ -26,12 +26,6 @@ impl Report {
         self.errors.is_empty()
     }
 
-    /// The messages, in the order in which they were found.
-    #[cfg(test)]
-    pub(crate) fn messages(&self) -> Vec<String> {
-        self.errors.iter().map(Error::to_string).collect()
-    }
-
     /// One `compile_error!` per mistake.
     pub(crate) fn into_tokens(self) -> TokenStream {
         self.errors.iter().map(Error::to_compile_error).collect()

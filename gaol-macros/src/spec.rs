@@ -167,7 +167,7 @@ fn read_limit<T>(
 }
 
 fn read_count(key: Key, value: &Value) -> Result<Limit<u64>, SpecError> {
-    let expected = format!("expected a whole number such as `64`, or `\"none\"`");
+    let expected = "expected a whole number such as `64`, or `\"none\"`";
     let count = match value {
         Value::Number(number) if !number.suffix().is_empty() => {
             let message = format!("`{number}` has a suffix; write `{}`", number.base10_digits());

@@ -23,7 +23,9 @@ fn write(tokens: TokenStream, out: &mut String) {
                     Delimiter::Brace => (" { ", " }"),
                     Delimiter::None => ("", ""),
                 };
-                if open.is_empty() && after_word {
+                // `&mut [u8]` and `&'a [u8]`, but `fn(u8)`.
+                let qualified = out.ends_with("mut") || out.rsplit(['&', ' ']).next().unwrap_or("").starts_with('\'');
+                if after_word && (open.is_empty() || qualified) {
                     out.push(' ');
                 }
                 out.push_str(open);
@@ -85,6 +87,8 @@ mod tests {
             "&str",
             "&mut Vec<u8>",
             "&'static str",
+            "&'_ [u8]",
+            "&mut [u8]",
             "Result<Vec<(u8, &str)>, std::io::Error>",
             "[u8; 4]",
             "&[&Path]",

@@ -36,7 +36,7 @@ pub fn parse_network(text: &str) -> Result<Network, SpecError> {
     match (scheme, rest) {
         ("tcp", None | Some("")) => wrong("names no port"),
         ("tcp", Some(rest)) if rest.starts_with('[') || rest.matches(':').count() > 1 => {
-            wrong("names an IPv6 address, and a port is granted to any host")
+            wrong("names an IPv6 address, and `tcp:PORT` allows every host")
         }
         ("tcp", Some(rest)) if rest.contains(':') => not_built("naming a host is"),
         ("tcp", Some(port)) => parse_port(text, port).map(Network::Tcp),
@@ -46,7 +46,7 @@ pub fn parse_network(text: &str) -> Result<Network, SpecError> {
         ("http", _) => Err(SpecError::new(format!("`{text}` names a protocol above TCP; write `tcp:80`"))),
         ("https", _) => Err(SpecError::new(format!("`{text}` names a protocol above TCP; write `tcp:443`"))),
         (scheme, _) if scheme.starts_with('[') || text.starts_with("::") => {
-            wrong("names an IPv6 address, and a port is granted to any host")
+            wrong("names an IPv6 address, and `tcp:PORT` allows every host")
         }
         (port, None) if port.bytes().all(|byte| byte.is_ascii_digit()) => {
             Err(SpecError::new(format!("`{text}` names no protocol; write `tcp:{text}`")))
@@ -107,15 +107,15 @@ mod tests {
             (" tcp:443", "` tcp:443` contains a space; write `tcp:443`"),
             (
                 "tcp:[::1]:443",
-                "`tcp:[::1]:443` names an IPv6 address, and a port is granted to any host; expected `tcp:PORT` with PORT in 1..=65535",
+                "`tcp:[::1]:443` names an IPv6 address, and `tcp:PORT` allows every host; expected `tcp:PORT` with PORT in 1..=65535",
             ),
             (
                 "[::1]:443",
-                "`[::1]:443` names an IPv6 address, and a port is granted to any host; expected `tcp:PORT` with PORT in 1..=65535",
+                "`[::1]:443` names an IPv6 address, and `tcp:PORT` allows every host; expected `tcp:PORT` with PORT in 1..=65535",
             ),
             (
                 "tcp:::1",
-                "`tcp:::1` names an IPv6 address, and a port is granted to any host; expected `tcp:PORT` with PORT in 1..=65535",
+                "`tcp:::1` names an IPv6 address, and `tcp:PORT` allows every host; expected `tcp:PORT` with PORT in 1..=65535",
             ),
             (
                 "tcp:example.com:443",

@@ -158,6 +158,7 @@ impl VisitMut for Owning {
 fn own(borrowed: &Type) -> Type {
     let span = borrowed.span();
     match strip(borrowed) {
+        Type::Reference(reference) => own(&reference.elem),
         Type::Slice(slice) => {
             let element = &slice.elem;
             parse_quote!(Vec<#element>)
