@@ -135,7 +135,7 @@ pub struct Limits {
     /// Open descriptors. Default 256.
     pub files: Option<u64>,
     /// Threads at once, the first included. Default 64.
-    pub threads: Option<u32>,
+    pub threads: Option<u64>,
     /// Largest file written, in bytes. Default 1 GiB.
     pub file_size: Option<u64>,
     /// Largest reply, in bytes as encoded. Default 64 MiB.
@@ -145,13 +145,13 @@ pub struct Limits {
 impl Limits {
     /// The limits of a profile that names none: they stop accidents, not work.
     pub const DEFAULT: Self = Self {
-        time: Some(Duration::from_secs(60)),
-        cpu: None,
-        memory: Some(1 << 30),
-        files: Some(256),
-        threads: Some(64),
-        file_size: Some(1 << 30),
-        reply: Some(64 << 20),
+        time: gaol_spec::defaults::TIME,
+        cpu: gaol_spec::defaults::CPU,
+        memory: gaol_spec::defaults::MEMORY,
+        files: gaol_spec::defaults::FILES,
+        threads: gaol_spec::defaults::THREADS,
+        file_size: gaol_spec::defaults::FILE_SIZE,
+        reply: gaol_spec::defaults::REPLY,
     };
 
     /// For the attribute, which writes every limit down.
@@ -162,7 +162,7 @@ impl Limits {
         cpu: Option<Duration>,
         memory: Option<u64>,
         files: Option<u64>,
-        threads: Option<u32>,
+        threads: Option<u64>,
         file_size: Option<u64>,
         reply: Option<u64>,
     ) -> Self {
@@ -193,6 +193,17 @@ pub struct Profile {
 }
 
 impl Profile {
+    /// The profile that allows nothing but to compute, within the default limits.
+    pub const NOTHING: Self = Self::from_parts(
+        &[],
+        &[],
+        Limits::DEFAULT,
+        Output::Capture,
+        Output::Capture,
+        Process::Fresh,
+        Violation::Deny,
+    );
+
     /// For the attribute.
     #[doc(hidden)]
     #[must_use]

@@ -20,7 +20,7 @@ mod tests;
 
 use std::fmt::{self, Display, Write};
 
-pub(crate) use decode::{DecodeError, decode};
+pub(crate) use decode::decode;
 pub(crate) use encode::{EncodeError, encode};
 
 /// The most levels that a value may have.

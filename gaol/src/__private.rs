@@ -1,0 +1,20 @@
+//! Every name that generated code uses. Nothing here is for people, and all of it may change in any release.
+
+pub use core::{column, concat, file, line, module_path, stringify};
+pub use std::borrow::Cow;
+pub use std::option::Option;
+pub use std::string::String;
+pub use std::time::Duration;
+pub use std::vec::Vec;
+
+pub use inventory::submit;
+
+pub use crate::crossing::{
+    CodecDisplay, CodecError, CodecSerde, ErrorCodec, ErrorType, Returned, Sent, assert_crosses, serve,
+};
+pub use crate::dynamic::{Dynamic, evaluate};
+pub use crate::entry::{Entry, Registration, Reply, Request};
+pub use crate::parent::call;
+pub use crate::profile::{
+    AddressPattern, Limits, Operation, Output, PathPattern, Process, Profile, ProfilePath, Violation,
+};

@@ -1,0 +1,26 @@
+//! The child's side: zygote, template and worker. None of these ever returns to the application's code.
+
+mod template;
+mod worker;
+mod zygote;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// This process was started by gaol.
+static IS_CHILD: AtomicBool = AtomicBool::new(false);
+
+/// Whether this process was started by gaol.
+pub(crate) fn is_child() -> bool {
+    IS_CHILD.load(Ordering::Relaxed)
+}
+
+/// Serves as a zygote until the application is gone.
+pub(crate) fn main() -> ! {
+    IS_CHILD.store(true, Ordering::Relaxed);
+    // A panic of gaol's own must not unwind into what called `init`: the application.
+    let _ = std::panic::catch_unwind(zygote::main);
+    crate::sys::spawn::exit_now(EXIT_BROKEN)
+}
+
+/// The exit code of a process of gaol's that could not go on.
+const EXIT_BROKEN: i32 = 125;

@@ -1,0 +1,194 @@
+//! The template: enters the layers once, then forks a worker whenever the application asks for one.
+//!
+//! Runs in the *setup* window: gaol's own code, inside every layer, with nothing untrusted in its memory.
+
+use std::convert::Infallible;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::event::{PollFd, PollFlags};
+use rustix::net::{RecvFlags, SocketType};
+use rustix::pipe::PipeFlags;
+use rustix::process::{PidfdFlags, Signal, WaitId, WaitIdOptions};
+
+use super::worker::{self, Setup};
+use crate::entry;
+use crate::message::{Ended, LONGEST, Readiness, Spawned, Step};
+use crate::plan::{Plan, Refusal, Stream};
+use crate::support::Layer;
+use crate::sys::descriptors::{close_from, place, receive, send, socket_pair};
+use crate::sys::namespaces::Ids;
+use crate::sys::spawn::{self, Side, exit_now};
+use crate::sys::{self, refusal};
+use crate::wire::codec;
+
+/// The template's end of its control socket.
+const CONTROL: i32 = 3;
+
+/// From the fork to the end of the process.
+pub(super) fn main(socket: OwnedFd, ids: Ids) -> ! {
+    // The zygote's death is the template's, and the template's is its workers'.
+    let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
+    let _ = rustix::thread::set_name(c"gaol-template");
+    let Ok(control) = settle(socket) else { exit_now(super::EXIT_BROKEN) };
+    match prepare(&control, ids) {
+        Ok((plan, inherited)) => match serve(&control, &plan, &inherited) {
+            Ok(never) => match never {},
+            Err(_) => exit_now(super::EXIT_BROKEN),
+        },
+        Err(refusal) => {
+            let _ = answer(&control, &Readiness::Refused(refusal), &[]);
+            exit_now(super::EXIT_BROKEN)
+        }
+    }
+}
+
+/// Keeps the control socket, and nothing else that the zygote had.
+fn settle(socket: OwnedFd) -> io::Result<OwnedFd> {
+    // The zygote's own descriptors have owners in this copy of its memory, which are never dropped: the process ends by `_exit`.
+    let control = place(socket.as_fd(), CONTROL)?;
+    std::mem::forget(socket);
+    close_from(CONTROL + 1)?;
+    Ok(control)
+}
+
+/// Receives the plan and enters its layers.
+fn prepare(control: &OwnedFd, ids: Ids) -> Result<(Plan, Vec<OwnedFd>), Refusal> {
+    let pidfd = rustix::process::pidfd_open(rustix::process::getpid(), PidfdFlags::empty())
+        .map_err(|errno| refusal(Layer::Hygiene, "pidfd_open", &errno.into()))?;
+    let (plan, streams) =
+        receive_plan(control).map_err(|error| refusal(Layer::Hygiene, "receive the plan", &error))?;
+    let entered = sys::enter(&plan, ids)?;
+    // Some kernels forget it when credentials change.
+    let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
+    answer(control, &Readiness::Ready(entered), &[pidfd.as_fd()])
+        .map_err(|error| refusal(Layer::Hygiene, "sendmsg", &error))?;
+    Ok((plan, streams))
+}
+
+fn receive_plan(control: &OwnedFd) -> io::Result<(Plan, Vec<OwnedFd>)> {
+    let mut head = [0; 8];
+    let first = receive(control.as_fd(), &mut head, RecvFlags::empty())?;
+    if first.bytes != head.len() {
+        return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
+    }
+    let length = usize::try_from(u64::from_le_bytes(head)).map_err(io::Error::other)?;
+    let mut bytes = Vec::with_capacity(length);
+    let mut chunk = vec![0; LONGEST];
+    while bytes.len() < length {
+        let received = receive(control.as_fd(), &mut chunk, RecvFlags::empty())?;
+        if received.bytes == 0 {
+            return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
+        }
+        bytes.extend_from_slice(&chunk[..received.bytes]);
+    }
+    let plan = codec::decode(&bytes).map_err(|error| io::Error::other(error.to_string()))?;
+    Ok((plan, first.descriptors))
+}
+
+/// A worker that has not been reaped.
+struct Live {
+    pidfd: OwnedFd,
+    /// Where the application reads how it ended.
+    status: OwnedFd,
+}
+
+/// Forks workers and reaps them, until the application lets go of the control socket.
+fn serve(control: &OwnedFd, plan: &Plan, inherited: &[OwnedFd]) -> Result<Infallible, Refusal> {
+    let entries = worker::EntryTable::new(entry::entries());
+    let mut workers: Vec<Live> = Vec::new();
+    loop {
+        let ready: Vec<bool> = {
+            let mut fds: Vec<PollFd<'_>> = std::iter::once(control)
+                .chain(workers.iter().map(|worker| &worker.pidfd))
+                .map(|fd| PollFd::new(fd, PollFlags::IN))
+                .collect();
+            match rustix::event::poll(&mut fds, None) {
+                Ok(_) => {}
+                Err(rustix::io::Errno::INTR) => continue,
+                Err(errno) => return Err(refusal(Layer::Hygiene, "poll", &errno.into())),
+            }
+            fds.iter().map(|fd| !fd.revents().is_empty()).collect()
+        };
+        let mut at = 0;
+        workers.retain(|worker| {
+            at += 1;
+            if ready[at] {
+                report_end(worker);
+            }
+            !ready[at]
+        });
+        if ready[0] {
+            let mut request = [0; 1];
+            match receive(control.as_fd(), &mut request, RecvFlags::empty()) {
+                Ok(received) if received.bytes > 0 => {
+                    let setup = Setup { plan, inherited, entries: &entries };
+                    match fork_worker(&setup, control) {
+                        Ok(worker) => workers.push(worker),
+                        Err((step, error)) => {
+                            let errno = error.raw_os_error().unwrap_or(0);
+                            let _ = answer(control, &Spawned::Failed { step, errno }, &[]);
+                        }
+                    }
+                }
+                _ => leave(&workers),
+            }
+        }
+    }
+}
+
+/// Nobody can ask for a worker any more. In a pid namespace the kernel kills the rest with this process; elsewhere they are killed here.
+fn leave(workers: &[Live]) -> ! {
+    for worker in workers {
+        let _ = rustix::process::pidfd_send_signal(&worker.pidfd, Signal::KILL);
+    }
+    exit_now(0)
+}
+
+/// Forks a worker and hands its ends to the application.
+fn fork_worker(setup: &Setup<'_>, control: &OwnedFd) -> Result<Live, (Step, io::Error)> {
+    let (channel, channel_of_worker) = socket_pair(SocketType::STREAM).map_err(|error| (Step::Channel, error))?;
+    let pipe = || rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(|errno| (Step::Pipe, errno.into()));
+    let (status_of_application, status) = pipe()?;
+    let captured = setup.plan.stdout == Stream::Capture || setup.plan.stderr == Stream::Capture;
+    let output = if captured { Some(pipe()?) } else { None };
+    match spawn::fork().map_err(|error| (Step::Fork, error))? {
+        Side::Child => {
+            let output = output.as_ref().map(|(_, output)| output.as_fd());
+            worker::main(setup, channel_of_worker.as_fd(), output)
+        }
+        Side::Parent(pid) => {
+            let failed = |error: rustix::io::Errno| {
+                let _ = rustix::process::kill_process(pid, Signal::KILL);
+                let _ = rustix::process::waitid(WaitId::Pid(pid), WaitIdOptions::EXITED);
+                (Step::Pidfd, io::Error::from(error))
+            };
+            let pidfd = rustix::process::pidfd_open(pid, PidfdFlags::empty()).map_err(failed)?;
+            let mut fds: Vec<BorrowedFd<'_>> = vec![channel.as_fd(), pidfd.as_fd(), status_of_application.as_fd()];
+            fds.extend(output.as_ref().map(|(output, _)| output.as_fd()));
+            // If the application is gone, the next receive says so and ends everything.
+            let _ = answer(control, &Spawned::Worker, &fds);
+            Ok(Live { pidfd, status })
+        }
+    }
+}
+
+/// Reaps a worker that ended, and tells the application how, should it ask.
+fn report_end(worker: &Live) {
+    let Ok(Some(status)) = rustix::process::waitid(WaitId::PidFd(worker.pidfd.as_fd()), WaitIdOptions::EXITED) else {
+        return;
+    };
+    let ended = match (status.exit_status(), status.terminating_signal()) {
+        (Some(code), _) => Ended::Exited(code),
+        (None, Some(signal)) => Ended::Killed(signal),
+        (None, None) => return,
+    };
+    // The application may have what it wanted already, and closed its end: SIGPIPE is ignored.
+    let _ = rustix::io::write(&worker.status, &ended.to_bytes());
+}
+
+fn answer(control: &OwnedFd, message: &impl serde::Serialize, fds: &[BorrowedFd<'_>]) -> io::Result<()> {
+    let mut bytes = Vec::new();
+    codec::encode(message, &mut bytes, LONGEST as u64).map_err(|error| io::Error::other(error.to_string()))?;
+    send(control.as_fd(), &bytes, fds)
+}

@@ -1,0 +1,245 @@
+//! The worker: takes its last step, then runs one call, or with `process = "reused"` one after another.
+//!
+//! # Safety
+//!
+//! The environment is changed before any other thread can exist.
+#![allow(unsafe_code)]
+
+use std::any::Any;
+use std::ffi::OsString;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
+use std::panic::{AssertUnwindSafe, PanicHookInfo};
+use std::sync::Mutex;
+
+use rustix::process::Signal;
+
+use crate::entry::{Entry, Reply, Request};
+use crate::message::worker_descriptor::{CHANNEL, FREE, STREAMS};
+use crate::plan::{Plan, Stream};
+use crate::support::Layer;
+use crate::sys::descriptors::{close_from, place};
+use crate::sys::spawn::exit_now;
+use crate::sys::{handler_mode, limits, seccomp, shape, signals, sigsys};
+use crate::wire::{self, HEADER, Header, Kind, codec};
+
+/// What a template gives each of its workers.
+pub(super) struct Setup<'a> {
+    pub(super) plan: &'a Plan,
+    /// The application's streams, in order, for those that are inherited.
+    pub(super) inherited: &'a [OwnedFd],
+    pub(super) entries: &'a EntryTable,
+}
+
+/// The entries by id.
+pub(super) struct EntryTable(Vec<&'static Entry>);
+
+impl EntryTable {
+    pub(super) fn new(entries: impl Iterator<Item = &'static Entry>) -> Self {
+        let mut entries: Vec<_> = entries.collect();
+        entries.sort_unstable_by_key(|entry| entry.id());
+        Self(entries)
+    }
+
+    fn find(&self, id: u64) -> Option<&'static Entry> {
+        self.0.binary_search_by_key(&id, |entry| entry.id()).ok().map(|at| self.0[at])
+    }
+}
+
+/// From the fork to the end of the process. Up to the first byte of a call this is the *setup* window, from then on *confined*.
+pub(super) fn main(setup: &Setup<'_>, channel: BorrowedFd<'_>, output: Option<BorrowedFd<'_>>) -> ! {
+    // A worker that cannot take its last step dies before it reads a call: the application sees its channel close.
+    let Ok(channel) = last_step(setup, channel, output) else { exit_now(super::EXIT_BROKEN) };
+    let mut channel = std::fs::File::from(channel);
+    // Every panic ends here, also one in gaol's own code or in a destructor.
+    let _ = std::panic::catch_unwind(AssertUnwindSafe(|| {
+        while serve(setup, &mut channel).is_ok() {
+            if !setup.plan.reused {
+                break;
+            }
+        }
+    }));
+    // The end of the channel is the end of the reply; the application does not wait for the rest.
+    drop(channel);
+    exit_now(0)
+}
+
+/// What only a worker may not do any more, done last: its template still has to.
+fn last_step(setup: &Setup<'_>, channel: BorrowedFd<'_>, output: Option<BorrowedFd<'_>>) -> io::Result<OwnedFd> {
+    // In a pid namespace the template's end is the worker's in any case.
+    let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
+    let _ = rustix::thread::set_name(c"gaol-worker");
+    let mut inherited = setup.inherited.iter();
+    for (number, stream) in STREAMS.into_iter().zip([setup.plan.stdout, setup.plan.stderr]) {
+        let source = match stream {
+            Stream::Capture => output,
+            Stream::Inherit => inherited.next().map(AsFd::as_fd),
+            // The template's own streams are /dev/null.
+            Stream::Null => None,
+        };
+        if let Some(source) = source {
+            std::mem::forget(place(source, number)?);
+        }
+    }
+    let channel = place(channel, CHANNEL)?;
+    if setup.plan.layers.has(Layer::Hygiene) {
+        close_from(FREE)?;
+    }
+    if let Some(seconds) = setup.plan.cpu_seconds
+        && setup.plan.layers.has(Layer::Limits)
+    {
+        limits::limit_cpu(seconds)?;
+    }
+    if setup.plan.layers.has(Layer::Seccomp) {
+        let shape = shape(setup.plan);
+        sigsys::arm(handler_mode(&shape), report_violation);
+        let pid = rustix::process::getpid().as_raw_nonzero().get();
+        seccomp::install(&seccomp::worker_filter(&shape, u32::try_from(pid).unwrap_or(0)))?;
+    }
+    Ok(channel)
+}
+
+/// Runs one call. An error means that there is no other to come.
+fn serve(setup: &Setup<'_>, channel: &mut std::fs::File) -> io::Result<()> {
+    let mut head = [0; HEADER];
+    channel.read_exact(&mut head)?;
+    let call = Header::from_bytes(&head).map_err(io::Error::other)?;
+    let length = usize::try_from(call.length).map_err(io::Error::other)?;
+    set_current(&call);
+    signals::report_aborts(channel.as_fd(), wire::frame(Kind::OutOfMemory, call.nonce, call.entry, &[]));
+    let mut payload = Vec::new();
+    if payload.try_reserve_exact(length).is_err() {
+        return send(channel, &call, Reply::new(Kind::OutOfMemory, &[]));
+    }
+    let received = channel.take(call.length).read_to_end(&mut payload)?;
+    if received != length {
+        return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
+    }
+    let (environment, arguments) = payload.split_at(usize::try_from(call.prefix).map_err(io::Error::other)?);
+    if !environment.is_empty() {
+        set_environment(environment);
+    }
+    let reply = match setup.entries.find(call.entry) {
+        Some(entry) => run(entry, Request { arguments, cap: setup.plan.reply.unwrap_or(u64::MAX) }),
+        None => Reply::new(Kind::Unable, b"it is not registered in the child; is it in a library that was loaded later?"),
+    };
+    send(channel, &call, reply)
+}
+
+/// Runs the function. From here on the process is hostile.
+fn run(entry: &Entry, request: Request<'_>) -> Reply {
+    match std::panic::catch_unwind(AssertUnwindSafe(|| entry.serve(request))) {
+        Ok(reply) => reply,
+        Err(payload) => {
+            let reply = panicked(&message(payload.as_ref()));
+            // Its destructor may panic as well.
+            std::mem::forget(payload);
+            reply
+        }
+    }
+}
+
+/// Sends a reply. What the function left in the standard library's buffers goes out first.
+fn send(channel: &mut std::fs::File, call: &Header, mut reply: Reply) -> io::Result<()> {
+    let _ = io::stdout().flush();
+    let header = Header {
+        kind: reply.kind,
+        nonce: call.nonce,
+        entry: call.entry,
+        length: (reply.frame.len() - HEADER) as u64,
+        prefix: 0,
+    };
+    reply.frame[..HEADER].copy_from_slice(&header.to_bytes());
+    channel.write_all(&reply.frame)
+}
+
+fn set_environment(bytes: &[u8]) {
+    let Ok(variables) = codec::decode::<Vec<(Vec<u8>, Option<Vec<u8>>)>>(bytes) else { return };
+    for (name, value) in variables {
+        let name = OsString::from_vec(name);
+        match value {
+            // SAFETY: the process has one thread: nothing of the user's has run in it yet, or, where it is reused, the call before
+            // is over (a thread that it left behind races only with itself, inside the sandbox).
+            Some(value) => unsafe { std::env::set_var(name, OsString::from_vec(value)) },
+            // SAFETY: as above.
+            None => unsafe { std::env::remove_var(name) },
+        }
+    }
+}
+
+/// The call that is being served, for what reports from outside of it.
+static CURRENT: Mutex<Option<(u64, u64)>> = Mutex::new(None);
+/// Where the last panic of the serving thread was.
+static LOCATION: Mutex<Option<String>> = Mutex::new(None);
+
+fn set_current(call: &Header) {
+    if let Ok(mut current) = CURRENT.lock() {
+        *current = Some((call.nonce, call.entry));
+    }
+    if let Ok(mut location) = LOCATION.lock() {
+        *location = None;
+    }
+    signals::forget_last_words();
+}
+
+/// Keeps where panics happen, and leaves word of those that abort. Set once, in the zygote.
+pub(super) fn record_panics() {
+    let previous = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info: &PanicHookInfo<'_>| {
+        // Threads of the function are its own affair: a panic there reaches the caller only through a join.
+        if rustix::thread::gettid() == rustix::process::getpid()
+            && let Ok(mut location) = LOCATION.try_lock()
+        {
+            // A second panic, in a destructor, aborts: the first one says why.
+            if location.is_none() {
+                *location = info.location().map(ToString::to_string);
+            }
+            drop(location);
+            if let Ok(Some((nonce, entry))) = CURRENT.try_lock().map(|current| *current) {
+                signals::leave_last_words_once(|| {
+                    let reply = panicked(&message(info.payload()));
+                    wire::frame(Kind::Panicked, nonce, entry, &reply.frame[HEADER..])
+                });
+            }
+        }
+        previous(info);
+    }));
+}
+
+/// A panic as a reply.
+fn panicked(message: &str) -> Reply {
+    const LONGEST: usize = 16 << 10;
+    let location = LOCATION.lock().ok().and_then(|location| location.clone());
+    let mut end = message.len().min(LONGEST);
+    while !message.is_char_boundary(end) {
+        end -= 1;
+    }
+    let mut payload = Vec::new();
+    let _ = codec::encode(&(&message[..end], location), &mut payload, (LONGEST * 2) as u64);
+    Reply::new(Kind::Panicked, &payload)
+}
+
+/// What a panic says, as the standard library would print it.
+fn message(payload: &(dyn Any + Send)) -> String {
+    if let Some(text) = payload.downcast_ref::<&str>() {
+        (*text).to_owned()
+    } else if let Some(text) = payload.downcast_ref::<String>() {
+        text.clone()
+    } else {
+        "Box<dyn Any>".to_owned()
+    }
+}
+
+/// Says which system call is about to end the process. Runs in a signal handler: no allocation, no lock.
+fn report_violation(number: u32, _arguments: &[u64; 6]) {
+    // The nonce is not at hand without a lock; the application knows which worker it reads from.
+    let mut frame = [0; HEADER + 4];
+    let header = Header { kind: Kind::Violated, nonce: 0, entry: 0, length: 4, prefix: 0 };
+    frame[..HEADER].copy_from_slice(&header.to_bytes());
+    frame[HEADER..].copy_from_slice(&number.to_le_bytes());
+    // SAFETY: the channel stays open under its number for as long as the process lives, unless hostile code closed or replaced it,
+    // in which case the write goes where that code could have written itself.
+    let channel = unsafe { BorrowedFd::borrow_raw(CHANNEL) };
+    let _ = rustix::io::write(channel, &frame);
+}

@@ -1,0 +1,198 @@
+//! The zygote: the clean, single-threaded process that templates are forked from. Runs in the *setup* window throughout.
+
+use std::convert::Infallible;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::event::{PollFd, PollFlags};
+use rustix::fs::{Mode, OFlags};
+use rustix::net::RecvFlags;
+use rustix::process::{PidfdFlags, Signal, WaitId, WaitIdOptions};
+
+use super::template;
+use crate::message::{Fork, Greeting, Hello, LONGEST, Readiness};
+use crate::plan::Refusal;
+use crate::support::Layer;
+use crate::sys::descriptors::{self, adopt, close_from, place, receive};
+use crate::sys::namespaces::Ids;
+use crate::sys::spawn::{self, Side, exit_now};
+use crate::sys::{refusal, signals};
+use crate::wire::codec;
+
+/// The zygote's end of the socket to the application.
+const CONTROL: i32 = 3;
+
+/// From the first instruction after the exec to the end of the process.
+pub(super) fn main() -> ! {
+    match run() {
+        Ok(never) => match never {},
+        // The application sees the end of the socket, and what was printed here.
+        Err((step, error)) => {
+            eprintln!("gaol: the zygote cannot start: {step}: {error}");
+            exit_now(super::EXIT_BROKEN)
+        }
+    }
+}
+
+fn run() -> Result<Infallible, (&'static str, io::Error)> {
+    // The socket arrived as the standard input. The application's other descriptors are not gaol's, and not for here.
+    let input = adopt(0).map_err(|error| ("adopt the control socket", error))?;
+    let control = place(input.as_fd(), CONTROL).map_err(|error| ("dup3", error))?;
+    close_from(CONTROL + 1).map_err(|error| ("close_range", error))?;
+    let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
+        .map_err(|errno| ("open /dev/null", errno.into()))?;
+    drop(input);
+    std::mem::forget(place(null.as_fd(), 0).map_err(|error| ("dup3", error))?);
+
+    let threads = threads().map_err(|error| ("count the threads in /proc/self/task", error))?;
+    if threads != 1 {
+        let _ = answer(&control, &Greeting::Threads(threads), &[]);
+        exit_now(super::EXIT_BROKEN);
+    }
+    // Reparented at once, so that the application neither waits for it nor reaps it.
+    match spawn::fork().map_err(|error| ("fork", error))? {
+        Side::Parent(_) => exit_now(0),
+        Side::Child => {}
+    }
+    let _ = rustix::thread::set_name(c"gaol-zygote");
+    let _ = rustix::process::setsid();
+    signals::reset();
+    signals::reset_priority();
+    let _ = rustix::process::chdir("/");
+    raise_descriptor_limit();
+    super::worker::record_panics();
+
+    let application = greet(&control)?;
+    // From here on the zygote is silent.
+    for number in [1, 2] {
+        std::mem::forget(place(null.as_fd(), number).map_err(|error| ("dup3", error))?);
+    }
+    drop(null);
+    serve(&control, application)
+}
+
+/// Proves to the application that this is its zygote, and keeps a handle on it.
+fn greet(control: &OwnedFd) -> Result<OwnedFd, (&'static str, io::Error)> {
+    let mut buffer = [0; 256];
+    let mut received = receive(control.as_fd(), &mut buffer, RecvFlags::empty()).map_err(|error| ("recvmsg", error))?;
+    let hello: Hello = codec::decode(&buffer[..received.bytes])
+        .map_err(|error| ("read the application's greeting", io::Error::other(error.to_string())))?;
+    let application = received
+        .descriptors
+        .pop()
+        .ok_or(("read the application's greeting", io::Error::from(io::ErrorKind::InvalidData)))?;
+    let own = rustix::process::pidfd_open(rustix::process::getpid(), PidfdFlags::empty())
+        .map_err(|errno| ("pidfd_open", errno.into()))?;
+    let greeting = Greeting::Ready { nonce: hello.nonce, build: crate::entry::build_id() };
+    answer(control, &greeting, &[own.as_fd()]).map_err(|error| ("sendmsg", error))?;
+    Ok(application)
+}
+
+/// Forks templates until the application is gone.
+fn serve(control: &OwnedFd, application: OwnedFd) -> Result<Infallible, (&'static str, io::Error)> {
+    let mut templates: Vec<OwnedFd> = Vec::new();
+    loop {
+        let ready: Vec<bool> = {
+            let mut fds: Vec<PollFd<'_>> = [control, &application]
+                .into_iter()
+                .chain(&templates)
+                .map(|fd| PollFd::new(fd, PollFlags::IN))
+                .collect();
+            match rustix::event::poll(&mut fds, None) {
+                Ok(_) => {}
+                Err(rustix::io::Errno::INTR) => continue,
+                Err(errno) => return Err(("poll", errno.into())),
+            }
+            fds.iter().map(|fd| !fd.revents().is_empty()).collect()
+        };
+        // A template that ended is reaped; the application sees the end of its socket.
+        let mut at = 2;
+        templates.retain(|template| {
+            let ended = ready[at];
+            at += 1;
+            if ended {
+                let _ = rustix::process::waitid(WaitId::PidFd(template.as_fd()), WaitIdOptions::EXITED);
+            }
+            !ended
+        });
+        if ready[1] {
+            leave(&templates);
+        }
+        if ready[0] {
+            match fork_template(control) {
+                Ok(Some(template)) => templates.push(template),
+                Ok(None) => {}
+                Err(_) => leave(&templates),
+            }
+        }
+    }
+}
+
+/// The application is gone: nothing may stay behind.
+fn leave(templates: &[OwnedFd]) -> ! {
+    for template in templates {
+        let _ = rustix::process::pidfd_send_signal(template, Signal::KILL);
+    }
+    // Reaped here: whoever inherits this process may be an init that reaps nobody.
+    for template in templates {
+        let _ = rustix::process::waitid(WaitId::PidFd(template.as_fd()), WaitIdOptions::EXITED);
+    }
+    exit_now(0)
+}
+
+/// Forks one template, which tells the application itself how it fares. An error means that the application is gone.
+fn fork_template(control: &OwnedFd) -> io::Result<Option<OwnedFd>> {
+    let mut buffer = [0; 64];
+    let mut received = receive(control.as_fd(), &mut buffer, RecvFlags::empty())?;
+    if received.bytes == 0 {
+        return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
+    }
+    let (Ok(request), Some(socket)) = (codec::decode::<Fork>(&buffer[..received.bytes]), received.descriptors.pop()) else {
+        return Ok(None);
+    };
+    let ids = Ids::current();
+    let side = if request.namespaces == 0 { spawn::fork() } else { spawn::fork_into(request.namespaces) };
+    match side {
+        Ok(Side::Child) => {
+            let _ = std::panic::catch_unwind(|| template::main(socket, ids));
+            exit_now(super::EXIT_BROKEN)
+        }
+        Ok(Side::Parent(pid)) => {
+            Ok(Some(rustix::process::pidfd_open(pid, PidfdFlags::empty()).inspect_err(|_| {
+                // Without a handle it could not be reaped later. The application sees the end of its socket.
+                let _ = rustix::process::kill_process(pid, Signal::KILL);
+                let _ = rustix::process::waitid(WaitId::Pid(pid), WaitIdOptions::EXITED);
+            })?))
+        }
+        Err(error) => {
+            let _ = answer(&socket, &Readiness::Refused(clone_refusal(request.namespaces, &error)), &[]);
+            Ok(None)
+        }
+    }
+}
+
+fn clone_refusal(namespaces: i32, error: &io::Error) -> Refusal {
+    if namespaces == 0 {
+        return refusal(Layer::Hygiene, "fork", error);
+    }
+    // ENOSPC is how user.max_user_namespaces refuses; EINVAL and ENOSYS are kernels built without one of them.
+    refusal(Layer::Namespaces, "clone(CLONE_NEWUSER | CLONE_NEWNS | …)", error)
+}
+
+fn answer(socket: &OwnedFd, message: &impl serde::Serialize, fds: &[BorrowedFd<'_>]) -> io::Result<()> {
+    let mut bytes = Vec::new();
+    codec::encode(message, &mut bytes, LONGEST as u64).map_err(|error| io::Error::other(error.to_string()))?;
+    descriptors::send(socket.as_fd(), &bytes, fds)
+}
+
+fn threads() -> io::Result<u32> {
+    let count = std::fs::read_dir("/proc/self/task")?.count();
+    Ok(u32::try_from(count).unwrap_or(u32::MAX))
+}
+
+/// A template opens as many paths as its profile names.
+fn raise_descriptor_limit() {
+    let mut limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    limit.current = limit.maximum;
+    let _ = rustix::process::setrlimit(rustix::process::Resource::Nofile, limit);
+}

@@ -1,0 +1,53 @@
+//! A switch for gaol's own tests: leave one layer out, to see that it is the one that stops an attack.
+
+#[cfg(not(feature = "test-controls"))]
+use crate::support::Layers;
+
+#[cfg(feature = "test-controls")]
+mod switch {
+    use std::cell::Cell;
+    use std::marker::PhantomData;
+
+    use crate::support::{Layer, Layers};
+
+    thread_local! {
+        static LAYERS: Cell<Layers> = const { Cell::new(Layers::ALL) };
+    }
+
+    /// Leaves layers out of the calls that this thread makes, until dropped.
+    #[derive(Debug)]
+    pub struct Without {
+        previous: Layers,
+        /// Belongs to the thread that made it.
+        _thread: PhantomData<*const ()>,
+    }
+
+    /// Leaves `layers` out of the calls that this thread makes, until the guard is dropped. Never for anything but tests of gaol.
+    #[must_use]
+    pub fn without(layers: &[Layer]) -> Without {
+        let previous = LAYERS.get();
+        LAYERS.set(layers.iter().fold(previous, |set, layer| set.without(*layer)));
+        Without { previous, _thread: PhantomData }
+    }
+
+    impl Drop for Without {
+        fn drop(&mut self) {
+            LAYERS.set(self.previous);
+        }
+    }
+
+    pub(crate) fn layers() -> Layers {
+        LAYERS.get()
+    }
+}
+
+#[cfg(feature = "test-controls")]
+pub(crate) use switch::layers;
+#[cfg(feature = "test-controls")]
+pub use switch::{Without, without};
+
+/// The layers of a call: all of them.
+#[cfg(not(feature = "test-controls"))]
+pub(crate) fn layers() -> Layers {
+    Layers::ALL
+}

@@ -1,0 +1,229 @@
+//! How arguments, results and errors cross between the application and a worker.
+
+use std::ffi::{CStr, CString, OsStr, OsString};
+use std::fmt::Display;
+use std::marker::PhantomData;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::entry::{Reply, Request};
+use crate::error::{Error, FunctionError};
+use crate::wire::codec::{self, EncodeError};
+use crate::wire::{HEADER, Kind};
+
+/// What a sandboxed function may return.
+#[diagnostic::on_unimplemented(
+    message = "a sandboxed call can fail, so the function must return `Result<T, E>` with `T` serde's and `E: From<gaol::Error>`, not `{Self}`",
+    label = "`Result<T, E>` belongs here, or `gaol::Result<T>` for short",
+    note = "`T` must implement `serde::Serialize` and `serde::Deserialize` to cross from the child, `E` must implement `From<gaol::Error>`"
+)]
+pub trait Returned: Sized {
+    /// What the function returns when it succeeds.
+    type Ok: Serialize + DeserializeOwned;
+    /// Its error.
+    type Err: From<Error>;
+
+    #[doc(hidden)]
+    fn into_result(self) -> Result<Self::Ok, Self::Err>;
+    #[doc(hidden)]
+    fn from_result(result: Result<Self::Ok, Self::Err>) -> Self;
+}
+
+impl<T: Serialize + DeserializeOwned, E: From<Error>> Returned for Result<T, E> {
+    type Ok = T;
+    type Err = E;
+
+    fn into_result(self) -> Self {
+        self
+    }
+
+    fn from_result(result: Self) -> Self {
+        result
+    }
+}
+
+/// The owned form in which a borrowed parameter is received, and how it is lent to the function.
+pub trait Sent {
+    /// What is received.
+    type Owned;
+    /// Lends what was received.
+    fn lend(owned: &Self::Owned) -> &Self;
+}
+
+impl<T> Sent for T {
+    type Owned = T;
+    fn lend(owned: &T) -> &T {
+        owned
+    }
+}
+
+impl<T> Sent for [T] {
+    type Owned = Vec<T>;
+    fn lend(owned: &Vec<T>) -> &[T] {
+        owned
+    }
+}
+
+impl Sent for str {
+    type Owned = String;
+    fn lend(owned: &String) -> &str {
+        owned
+    }
+}
+
+impl Sent for Path {
+    type Owned = PathBuf;
+    fn lend(owned: &PathBuf) -> &Path {
+        owned
+    }
+}
+
+impl Sent for OsStr {
+    type Owned = OsString;
+    fn lend(owned: &OsString) -> &OsStr {
+        owned
+    }
+}
+
+impl Sent for CStr {
+    type Owned = CString;
+    fn lend(owned: &CString) -> &CStr {
+        owned
+    }
+}
+
+/// How errors of type `E` cross. Chosen by what `E` implements: see [`ErrorType`].
+#[derive(Debug)]
+pub struct ErrorCodec<E> {
+    encode: fn(&E, u64) -> Reply,
+    decode: fn(&[u8]) -> Result<E, String>,
+}
+
+/// Picks the codec of an error type by autoref: `(&&&ErrorType::<E>::NEW).codec()` finds serde first, then
+/// `std::error::Error`, then `Display`.
+#[derive(Debug)]
+pub struct ErrorType<E>(PhantomData<fn() -> E>);
+
+impl<E> ErrorType<E> {
+    /// The only value.
+    pub const NEW: Self = Self(PhantomData);
+}
+
+/// An error type that is serde's crosses whole.
+pub trait CodecSerde<E> {
+    /// The codec.
+    fn codec(&self) -> ErrorCodec<E>;
+}
+
+impl<E: Serialize + DeserializeOwned> CodecSerde<E> for &&ErrorType<E> {
+    fn codec(&self) -> ErrorCodec<E> {
+        ErrorCodec {
+            encode: |error, cap| reply(Kind::Failed, error, cap),
+            decode: |bytes| codec::decode(bytes).map_err(|error| error.to_string()),
+        }
+    }
+}
+
+/// Any other error crosses as its message and those of its sources.
+pub trait CodecError<E> {
+    /// The codec.
+    fn codec(&self) -> ErrorCodec<E>;
+}
+
+impl<E: std::error::Error + 'static> CodecError<E> for &ErrorType<E> {
+    fn codec(&self) -> ErrorCodec<E> {
+        ErrorCodec { encode: |error, cap| words(FunctionError::from_error(error).messages(), cap), decode: only_words }
+    }
+}
+
+/// What is not an error to the standard library (`anyhow::Error`, `Box<dyn Error>`, `String`) crosses as what it displays.
+pub trait CodecDisplay<E> {
+    /// The codec.
+    fn codec(&self) -> ErrorCodec<E>;
+}
+
+impl<E: Display> CodecDisplay<E> for ErrorType<E> {
+    fn codec(&self) -> ErrorCodec<E> {
+        ErrorCodec {
+            encode: |error, cap| {
+                // anyhow and eyre print the whole chain in this form; what knows no chain prints its message again.
+                let (message, chain) = (error.to_string(), format!("{error:#}"));
+                let rest = chain.strip_prefix(&message).and_then(|rest| rest.strip_prefix(": "));
+                words(std::iter::once(message.as_str()).chain(rest).collect(), cap)
+            },
+            decode: only_words,
+        }
+    }
+}
+
+fn only_words<E>(_bytes: &[u8]) -> Result<E, String> {
+    Err("an error of this type crosses in words only".to_owned())
+}
+
+fn words(messages: Vec<&str>, cap: u64) -> Reply {
+    reply(Kind::FailedInWords, &messages, cap)
+}
+
+/// Encodes a reply behind room for its header.
+fn reply<T: Serialize + ?Sized>(kind: Kind, value: &T, cap: u64) -> Reply {
+    let mut frame = vec![0; HEADER];
+    match codec::encode(value, &mut frame, cap.saturating_add(HEADER as u64)) {
+        Ok(()) => Reply { kind, frame },
+        Err(EncodeError::TooLarge { .. }) => Reply::new(Kind::Unable, format!("its result takes more than the {cap} bytes that are allowed; allow more with `reply = …`").as_bytes()),
+        Err(error) => Reply::new(Kind::Unable, format!("its result cannot be encoded: {error}").as_bytes()),
+    }
+}
+
+/// The child's side of a call: decodes the arguments, runs the function, encodes what it returns.
+pub fn serve<A: DeserializeOwned, R: Returned>(
+    request: Request<'_>,
+    body: impl FnOnce(A) -> R,
+    errors: ErrorCodec<R::Err>,
+) -> Reply {
+    let arguments = match codec::decode(request.arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            return Reply::new(Kind::Unable, format!("its arguments do not decode: {error}").as_bytes());
+        }
+    };
+    match body(arguments).into_result() {
+        Ok(value) => reply(Kind::Returned, &value, request.cap),
+        Err(error) => (errors.encode)(&error, request.cap),
+    }
+}
+
+/// The parent's side: what a reply means.
+pub(crate) enum Meaning<T, E> {
+    Value(T),
+    FunctionError(E),
+    Words(FunctionError),
+    Undecodable(String),
+}
+
+/// Decodes a reply whose frame is whole and answers this call.
+pub(crate) fn understand<R: Returned>(
+    kind: Kind,
+    payload: &[u8],
+    errors: &ErrorCodec<R::Err>,
+) -> Meaning<R::Ok, R::Err> {
+    match kind {
+        Kind::Returned => match codec::decode(payload) {
+            Ok(value) => Meaning::Value(value),
+            Err(error) => Meaning::Undecodable(error.to_string()),
+        },
+        Kind::Failed => match (errors.decode)(payload) {
+            Ok(error) => Meaning::FunctionError(error),
+            Err(problem) => Meaning::Undecodable(problem),
+        },
+        Kind::FailedInWords => match codec::decode::<Vec<String>>(payload) {
+            Ok(messages) => Meaning::Words(FunctionError::from_messages(messages)),
+            Err(error) => Meaning::Undecodable(error.to_string()),
+        },
+        other => Meaning::Undecodable(format!("a {other:?} frame is no result")),
+    }
+}
+
+/// Says at compile time, on a parameter's own span, that it cannot cross.
+pub fn assert_crosses<T: Serialize + DeserializeOwned>() {}

@@ -1,0 +1,523 @@
+//! What can go wrong with a call, sorted by what the caller may do next.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::support::Layer;
+
+/// The result of a sandboxed function whose own errors need no type of their own.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why a sandboxed call gave no value.
+///
+/// Ask [`outcome`](Error::outcome) first: it says whether the function ran.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    // Not run: the call can be repeated once the cause is gone.
+    /// The process has no entry point, so a child could not tell that it is one.
+    #[error(
+        "{call} cannot run in a sandbox: this process has no entry point; wrap `main` in `gaol::main! {{ … }}`, call \
+         `gaol::init()` first thing in it, or in tests enable gaol's feature `test-support`"
+    )]
+    NoEntryPoint {
+        /// The function.
+        call: Box<Call>,
+    },
+    /// The call was made by sandboxed code, which may start no processes.
+    #[error("{call} was called inside a sandbox, which may start no other; call it from the application and pass its result in")]
+    Nested {
+        /// The function.
+        call: Box<Call>,
+    },
+    /// A value that the attribute computes at the call is not valid there.
+    #[error("{call}: {message}")]
+    InvalidProfile {
+        /// The function.
+        call: Box<Call>,
+        /// What is wrong; what belongs there.
+        message: String,
+    },
+    /// This system cannot allow an operation, or enforce the profile, precisely.
+    #[error("{call} cannot run in a sandbox here: {unsupported}")]
+    Unsupported {
+        /// The function.
+        call: Box<Call>,
+        /// The operation, the layer, the errno and the way out.
+        unsupported: Box<Unsupported>,
+    },
+    /// A path that the profile names is not there, or is nothing that can be granted.
+    #[error("{call}: {operation}: {}: {problem}", path.display())]
+    Path {
+        /// The function.
+        call: Box<Call>,
+        /// The operation, as the attribute writes it.
+        operation: String,
+        /// The path that was looked at: the one that was written, or one that it leads through.
+        path: PathBuf,
+        /// What is wrong with it, and what to do.
+        problem: PathProblem,
+    },
+    /// The arguments could not be sent.
+    #[error("{call}: the arguments cannot be sent: {problem}")]
+    Arguments {
+        /// The function.
+        call: Box<Call>,
+        /// What is wrong with them.
+        problem: String,
+    },
+    /// No worker was to be had at this moment.
+    #[error("{call}: no worker to be had: {step}: {source}{}", remedy_for(source))]
+    Start {
+        /// The function.
+        call: Box<Call>,
+        /// What failed.
+        step: String,
+        /// What the system answered.
+        source: io::Error,
+    },
+
+    // Stopped: the function began, and something ended it.
+    /// The function panicked.
+    #[error("{call} panicked{}: {message}{}", at(location), call.printed())]
+    Panicked {
+        /// The function, and what it printed.
+        call: Box<Call>,
+        /// The panic's message.
+        message: String,
+        /// `file:line:column`.
+        location: Option<String>,
+    },
+    /// A signal ended the child.
+    #[error("{call} was killed by {}{}", signal_name(*signal), call.printed())]
+    Killed {
+        /// The function, and what it printed.
+        call: Box<Call>,
+        /// The signal's number.
+        signal: i32,
+    },
+    /// The child exited instead of returning.
+    #[error("{call} exited with code {code} instead of returning{}", call.printed())]
+    Exited {
+        /// The function, and what it printed.
+        call: Box<Call>,
+        /// The exit code.
+        code: i32,
+    },
+    /// The child made a system call that ends it.
+    #[error("{call} was killed for {violation}{}", call.printed())]
+    Violation {
+        /// The function, and what it printed.
+        call: Box<Call>,
+        /// What it tried.
+        violation: Violation,
+    },
+    /// The call took longer than its profile allows.
+    #[error("{call} took longer than {limit:?}; allow more with `time = …`, or lift the limit with `time = \"none\"`{}", call.printed())]
+    TimedOut {
+        /// The function, and what it printed.
+        call: Box<Call>,
+        /// The limit.
+        limit: Duration,
+    },
+    /// The child asked for more memory than its profile allows.
+    #[error("{call} ran out of memory{}; allow more with `memory = …`{}", limit_in_bytes(*limit), call.printed())]
+    OutOfMemory {
+        /// The function, and what it printed.
+        call: Box<Call>,
+        /// The limit in bytes.
+        limit: Option<u64>,
+    },
+    /// The child used more CPU time than its profile allows.
+    #[error("{call} used more than {limit:?} of CPU time; allow more with `cpu = …`{}", call.printed())]
+    CpuExceeded {
+        /// The function, and what it printed.
+        call: Box<Call>,
+        /// The limit.
+        limit: Duration,
+    },
+    /// The reply cannot be believed: the child is broken or hostile.
+    #[error("{call}: the reply cannot be believed: {problem}{}", call.printed())]
+    Protocol {
+        /// The function, and what it printed.
+        call: Box<Call>,
+        /// What is wrong with the reply.
+        problem: ProtocolProblem,
+    },
+
+    // The function's own error.
+    /// The function returned an error whose type is not serde's; its message and sources are kept.
+    #[error(transparent)]
+    Function(FunctionError),
+}
+
+/// Whether the function of a failed call ran.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// It did not: nothing happened that the call could have caused.
+    NotRun,
+    /// It did, to its end or to where it was stopped.
+    Ran,
+    /// It was sent to a worker, and cannot be known to have begun or to have ended.
+    Unknown,
+}
+
+impl Error {
+    /// Whether the function ran.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        match self {
+            Self::NoEntryPoint { .. }
+            | Self::Nested { .. }
+            | Self::InvalidProfile { .. }
+            | Self::Unsupported { .. }
+            | Self::Path { .. }
+            | Self::Arguments { .. }
+            | Self::Start { .. } => Outcome::NotRun,
+            Self::Panicked { .. } | Self::Function(_) => Outcome::Ran,
+            Self::Killed { .. }
+            | Self::Exited { .. }
+            | Self::Violation { .. }
+            | Self::TimedOut { .. }
+            | Self::OutOfMemory { .. }
+            | Self::CpuExceeded { .. }
+            | Self::Protocol { .. } => Outcome::Unknown,
+        }
+    }
+
+    /// The call that failed. `None` for the function's own error.
+    #[must_use]
+    pub fn call(&self) -> Option<&Call> {
+        match self {
+            Self::NoEntryPoint { call }
+            | Self::Nested { call }
+            | Self::InvalidProfile { call, .. }
+            | Self::Unsupported { call, .. }
+            | Self::Path { call, .. }
+            | Self::Arguments { call, .. }
+            | Self::Start { call, .. }
+            | Self::Panicked { call, .. }
+            | Self::Killed { call, .. }
+            | Self::Exited { call, .. }
+            | Self::Violation { call, .. }
+            | Self::TimedOut { call, .. }
+            | Self::OutOfMemory { call, .. }
+            | Self::CpuExceeded { call, .. }
+            | Self::Protocol { call, .. } => Some(call),
+            Self::Function(_) => None,
+        }
+    }
+
+    /// What the child printed before it was stopped, where its output was captured.
+    #[must_use]
+    pub fn output(&self) -> &str {
+        self.call().map_or("", |call| &call.output)
+    }
+
+    /// Makes the function's own error of any other, keeping its message and sources: for `.map_err(gaol::Error::function)?`.
+    pub fn function(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        let error = error.into();
+        Self::Function(FunctionError::from_error(error.as_ref()))
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        Self::function(error)
+    }
+}
+
+impl From<Box<dyn std::error::Error + Send + Sync>> for Error {
+    fn from(error: Box<dyn std::error::Error + Send + Sync>) -> Self {
+        Self::function(error)
+    }
+}
+
+impl From<&str> for Error {
+    fn from(message: &str) -> Self {
+        Self::function(message)
+    }
+}
+
+impl From<String> for Error {
+    fn from(message: String) -> Self {
+        Self::function(message)
+    }
+}
+
+/// Which call failed, and what it printed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Call {
+    /// The function, with its module path.
+    pub function: &'static str,
+    /// The file that it stands in.
+    pub file: &'static str,
+    /// The line of its attribute.
+    pub line: u32,
+    /// What the child printed on its captured streams, at most 64 KiB. Bytes that are not UTF-8 are replaced.
+    pub output: String,
+    /// The child printed more than was kept.
+    pub output_truncated: bool,
+}
+
+impl Call {
+    /// The end of a message: the last lines that the child printed, made harmless for a terminal.
+    fn printed(&self) -> String {
+        const SHOWN: usize = 400;
+        let text = self.output.trim_end();
+        if text.is_empty() {
+            return String::new();
+        }
+        let mut start = text.len().saturating_sub(SHOWN);
+        while !text.is_char_boundary(start) {
+            start += 1;
+        }
+        format!("; it printed: {}\"{}\"", if start > 0 { "…" } else { "" }, text[start..].escape_debug())
+    }
+}
+
+impl fmt::Display for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` ({}:{})", self.function, self.file, self.line)
+    }
+}
+
+/// What this system cannot do, and what to write instead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Unsupported {
+    /// The operation as the attribute writes it; empty where no single operation is at fault.
+    pub operation: String,
+    /// The layer that is missing.
+    pub layer: Layer,
+    /// What failed, in the kernel's words.
+    pub step: String,
+    /// What the kernel answered, where it was asked.
+    pub errno: Option<i32>,
+    /// The way out.
+    pub remedy: String,
+}
+
+impl fmt::Display for Unsupported {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.operation.is_empty() {
+            write!(f, "`{}` cannot be kept precisely: ", self.operation)?;
+        }
+        write!(f, "{}: {}", self.layer, self.step)?;
+        if let Some(errno) = self.errno {
+            write!(f, ": {}", io::Error::from_raw_os_error(errno))?;
+        }
+        write!(f, "; {}", self.remedy)
+    }
+}
+
+/// What is wrong with a path of a profile.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PathProblem {
+    /// It cannot be opened.
+    #[error("{0}; a profile can only name what is there when the call is made")]
+    Io(io::Error),
+    /// It is a pipe, which would be a way to talk to other processes.
+    #[error("it is a named pipe; open it in the application and pass the descriptor")]
+    Pipe,
+    /// It is a socket.
+    #[error("it is a socket; sockets are not files to a sandbox")]
+    Socket,
+    /// It kept changing while the sandbox was built.
+    #[error("it was replaced while the sandbox was built; try again")]
+    Changed,
+    /// Following it never ends.
+    #[error("it leads through more than 40 symbolic links")]
+    TooManyLinks,
+}
+
+/// What a child did that ends it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Violation {
+    /// The system call's name, where the child could still be asked. Said by the child: for messages only.
+    pub syscall: Option<String>,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.syscall {
+            Some(name) => write!(f, "the system call {name}, which its profile does not allow"),
+            None => f.write_str("a system call that no profile allows"),
+        }
+    }
+}
+
+/// What is wrong with a reply.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProtocolProblem {
+    /// The header is not one.
+    #[error("{0}")]
+    Header(&'static str),
+    /// The reply is not to this call.
+    #[error("it answers another call")]
+    OtherCall,
+    /// The reply announces more than the profile allows.
+    #[error("it announces {announced} bytes where {limit} are allowed; allow more with `reply = …`")]
+    TooLarge {
+        /// What it announces.
+        announced: u64,
+        /// What the profile allows.
+        limit: u64,
+    },
+    /// The reply ends early.
+    #[error("it ends after {received} of {announced} bytes")]
+    Truncated {
+        /// What came.
+        received: u64,
+        /// What was announced, the header included.
+        announced: u64,
+    },
+    /// Something follows the reply.
+    #[error("something follows it")]
+    Extra,
+    /// Descriptors came with the reply.
+    #[error("descriptors came with it that it does not name")]
+    Descriptors,
+    /// The child closed its channel and lived on.
+    #[error("the child closed its channel without one")]
+    Closed,
+    /// The payload does not decode as the function's result.
+    #[error("it does not decode: {0}")]
+    Decode(String),
+    /// The worker could not serve the call.
+    #[error("the worker could not run the function: {0}")]
+    Unable(String),
+}
+
+/// The function's own error: its message and those of its sources, as told by the child.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FunctionError {
+    message: String,
+    source: Option<Box<FunctionError>>,
+}
+
+impl FunctionError {
+    pub(crate) fn from_error(error: &(dyn std::error::Error + 'static)) -> Self {
+        const LONGEST_CHAIN: usize = 64;
+        let mut messages = vec![error.to_string()];
+        let mut source = error.source();
+        while let Some(cause) = source
+            && messages.len() < LONGEST_CHAIN
+        {
+            messages.push(cause.to_string());
+            source = cause.source();
+        }
+        Self::from_messages(messages)
+    }
+
+    /// An error of the messages of a chain, outermost first.
+    pub(crate) fn from_messages(messages: Vec<String>) -> Self {
+        let mut chain = None;
+        for message in messages.into_iter().rev() {
+            chain = Some(Box::new(Self { message, source: chain }));
+        }
+        chain.map_or_else(|| Self { message: String::new(), source: None }, |error| *error)
+    }
+
+    pub(crate) fn messages(&self) -> Vec<&str> {
+        let mut messages = vec![self.message.as_str()];
+        let mut source = self.source.as_deref();
+        while let Some(cause) = source {
+            messages.push(&cause.message);
+            source = cause.source.as_deref();
+        }
+        messages
+    }
+}
+
+impl fmt::Display for FunctionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for FunctionError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
+
+/// What [`prepare`](crate::prepare) could not prepare.
+#[derive(Debug)]
+pub struct Unprepared {
+    errors: Vec<Error>,
+}
+
+impl Unprepared {
+    pub(crate) fn new(errors: Vec<Error>) -> Self {
+        Self { errors }
+    }
+
+    /// One error a function.
+    #[must_use]
+    pub fn errors(&self) -> &[Error] {
+        &self.errors
+    }
+}
+
+impl fmt::Display for Unprepared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} sandboxed functions cannot be served here", self.errors.len())?;
+        self.errors.iter().try_for_each(|error| write!(f, "\n  {error}"))
+    }
+}
+
+impl std::error::Error for Unprepared {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.errors.first().map(|error| error as _)
+    }
+}
+
+fn at(location: &Option<String>) -> String {
+    location.as_ref().map(|location| format!(" at {location}")).unwrap_or_default()
+}
+
+fn limit_in_bytes(limit: Option<u64>) -> String {
+    limit.map(|limit| format!(" ({limit} bytes)")).unwrap_or_default()
+}
+
+fn remedy_for(error: &io::Error) -> &'static str {
+    match error.raw_os_error() {
+        Some(libc::EMFILE) => "; raise the limit on open files (RLIMIT_NOFILE), or close some",
+        Some(libc::ENFILE) => "; the whole system is out of open files (fs.file-max)",
+        Some(libc::EAGAIN) => "; the limit on processes (RLIMIT_NPROC or a pids cgroup) is reached",
+        Some(libc::ENOMEM) => "; the system is out of memory",
+        Some(libc::ENOENT) => "; gaol starts children from /proc/self/exe: mount /proc",
+        _ => "",
+    }
+}
+
+/// `SIGSEGV` and the like; `signal 42` for one without a name.
+fn signal_name(signal: i32) -> String {
+    let name = match signal {
+        libc::SIGHUP => "SIGHUP",
+        libc::SIGINT => "SIGINT",
+        libc::SIGQUIT => "SIGQUIT",
+        libc::SIGILL => "SIGILL",
+        libc::SIGTRAP => "SIGTRAP",
+        libc::SIGABRT => "SIGABRT",
+        libc::SIGBUS => "SIGBUS",
+        libc::SIGFPE => "SIGFPE",
+        libc::SIGKILL => "SIGKILL",
+        libc::SIGSEGV => "SIGSEGV",
+        libc::SIGPIPE => "SIGPIPE",
+        libc::SIGALRM => "SIGALRM",
+        libc::SIGTERM => "SIGTERM",
+        libc::SIGXCPU => "SIGXCPU",
+        libc::SIGXFSZ => "SIGXFSZ",
+        libc::SIGSYS => "SIGSYS",
+        other => return format!("signal {other}"),
+    };
+    name.to_owned()
+}

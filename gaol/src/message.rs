@@ -1,0 +1,120 @@
+//! The messages between the application, its zygote and its templates. All three are gaol's own code.
+
+use serde::{Deserialize, Serialize};
+
+use crate::plan::Refusal;
+use crate::sys::Entered;
+
+/// The argument that makes a process of this binary a zygote.
+pub(crate) const ZYGOTE_ARGUMENT: &str = "--gaol-zygote";
+
+/// The longest single message; longer ones are cut.
+pub(crate) const LONGEST: usize = 32 << 10;
+
+/// The application's first message to a zygote. The application's pidfd comes with it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Hello {
+    pub(crate) nonce: u64,
+    pub(crate) build: u64,
+}
+
+/// A zygote's answer. Its own pidfd comes with it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Greeting {
+    Ready {
+        nonce: u64,
+        build: u64,
+    },
+    /// Code that runs before `main` started threads: a fork would lose them.
+    Threads(u32),
+    /// A step of starting failed.
+    Failed {
+        step: String,
+        errno: i32,
+    },
+}
+
+/// The application asks the zygote for a template. The template's end of its control socket comes with it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Fork {
+    /// Flags of clone(2).
+    pub(crate) namespaces: i32,
+}
+
+/// A template's first answer.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Readiness {
+    /// Every layer was entered. The template's pidfd comes with it.
+    Ready(Entered),
+    Refused(Refusal),
+}
+
+/// What the application asks of a template that is ready: a worker.
+pub(crate) const SPAWN: &[u8] = b"s";
+
+/// What a template answers to [`SPAWN`].
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Spawned {
+    /// With it come the worker's channel, its pidfd, its status pipe and, where output is captured, its output pipe.
+    Worker,
+    /// A step of the fork failed.
+    Failed { step: Step, errno: i32 },
+}
+
+/// The steps of forking a worker.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) enum Step {
+    Channel,
+    Pipe,
+    Fork,
+    Pidfd,
+}
+
+impl Step {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Channel => "socketpair",
+            Self::Pipe => "pipe2",
+            Self::Fork => "fork",
+            Self::Pidfd => "pidfd_open",
+        }
+    }
+}
+
+/// How a worker ended, as the kernel told its template.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    Exited(i32),
+    Killed(i32),
+}
+
+impl Ended {
+    pub(crate) const BYTES: usize = 8;
+
+    pub(crate) fn to_bytes(self) -> [u8; Self::BYTES] {
+        let (tag, number) = match self {
+            Self::Exited(code) => (0_i32, code),
+            Self::Killed(signal) => (1, signal),
+        };
+        let mut bytes = [0; Self::BYTES];
+        bytes[..4].copy_from_slice(&tag.to_le_bytes());
+        bytes[4..].copy_from_slice(&number.to_le_bytes());
+        bytes
+    }
+
+    pub(crate) fn from_bytes(bytes: [u8; Self::BYTES]) -> Self {
+        let [a, b, c, d, e, f, g, h] = bytes;
+        let number = i32::from_le_bytes([e, f, g, h]);
+        if i32::from_le_bytes([a, b, c, d]) == 0 { Self::Exited(number) } else { Self::Killed(number) }
+    }
+}
+
+/// The descriptors of a worker, by number.
+pub(crate) mod worker_descriptor {
+    /// Standard output and error.
+    pub(crate) const STREAMS: [i32; 2] = [1, 2];
+    /// The channel.
+    pub(crate) const CHANNEL: i32 = 3;
+    /// The first that a worker starts without.
+    pub(crate) const FREE: i32 = 4;
+}

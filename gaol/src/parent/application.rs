@@ -1,0 +1,275 @@
+//! What the application keeps: its zygote, and the templates of its profiles.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+
+use super::slot::Slot;
+use super::resolve::{Unresolved, resolve};
+use super::template::{NoTemplate, NoWorker, Template, Worker};
+use super::zygote::{NotStarted, Zygote};
+use crate::plan::{Reason, Refusal};
+use crate::profile::{Process, Profile};
+use crate::support::{Layer, Layers};
+
+/// How often something that changed under gaol's hands is looked at again.
+const ATTEMPTS: u32 = 4;
+
+/// How many templates of profiles that only calls know (constants, variables) are kept.
+const MOST_CACHED: usize = 64;
+
+/// How many workers stand ready for the next call.
+const SPARES: usize = 1;
+
+/// The state of one process of the application. After a fork the new process gets one of its own.
+#[derive(Debug)]
+pub(super) struct Application {
+    owner: Owner,
+    zygote: Mutex<Option<Arc<Zygote>>>,
+    templates: RwLock<HashMap<Key, Arc<Template>>>,
+    /// Held while a template is made, so that threads that call at once make one.
+    making: Mutex<()>,
+    /// What refused namespaces on this system, once something did.
+    no_namespaces: OnceLock<Refusal>,
+    clock: AtomicU64,
+}
+
+/// Whom the children belong to: a process that forks, or becomes another user, needs others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Owner {
+    pid: u32,
+    uid: u32,
+    gid: u32,
+}
+
+impl Owner {
+    fn current() -> Self {
+        Self {
+            pid: std::process::id(),
+            uid: rustix::process::geteuid().as_raw(),
+            gid: rustix::process::getegid().as_raw(),
+        }
+    }
+}
+
+/// Which calls share a template.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Key {
+    /// Those of one function whose profile is all literals.
+    Entry(u64, Layers),
+    /// Those of one profile, and its place in the order of their making.
+    Profile(Box<Profile>, Layers),
+}
+
+/// Why there is no worker.
+pub(super) enum Unavailable {
+    Unresolved(Unresolved),
+    Refused(Refusal),
+    NotStarted(NotStarted),
+}
+
+static CURRENT: Slot<Application> = Slot::empty();
+
+impl Application {
+    /// The state of this process.
+    pub(super) fn current() -> &'static Self {
+        let owner = Owner::current();
+        loop {
+            let current = CURRENT.get();
+            match current {
+                Some(application) if application.owner == owner => return application,
+                // One that a fork copied may be locked by a thread that is not here, so it is left alone; its zygote watches the
+                // process that it belongs to.
+                _ => CURRENT.replace(current, Self::new(owner)),
+            };
+        }
+    }
+
+    fn new(owner: Owner) -> Self {
+        Self {
+            owner,
+            zygote: Mutex::default(),
+            templates: RwLock::default(),
+            making: Mutex::default(),
+            no_namespaces: OnceLock::new(),
+            clock: AtomicU64::new(0),
+        }
+    }
+
+    /// What refused namespaces here, if anything did.
+    pub(super) fn no_namespaces(&self) -> Option<&Refusal> {
+        self.no_namespaces.get()
+    }
+
+    /// A worker for a call, and the template that it came from.
+    pub(super) fn worker(
+        &self,
+        key: Option<Key>,
+        profile: &Profile,
+        layers: Layers,
+    ) -> Result<(Worker, Arc<Template>), Unavailable> {
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let template = match &key {
+                Some(key) => self.template(key, profile, layers)?,
+                None => Arc::new(self.make(profile, layers, false)?),
+            };
+            match Self::take(&template, key.is_none()) {
+                Ok(worker) => return Ok((worker, template)),
+                Err(NoWorker::NoTemplate) if attempt < ATTEMPTS => {
+                    if let Some(key) = &key {
+                        self.forget(key, &template);
+                    }
+                }
+                Err(NoWorker::NoTemplate) => {
+                    return Err(Unavailable::NotStarted(NotStarted {
+                        step: "the template ended again and again".to_owned(),
+                        source: io::Error::from(io::ErrorKind::BrokenPipe),
+                    }));
+                }
+                Err(NoWorker::Failed(step, source)) => {
+                    // The spare that was asked for may still come; a template of unclear state is not worth keeping.
+                    if let Some(key) = &key {
+                        self.forget(key, &template);
+                    }
+                    return Err(Unavailable::NotStarted(NotStarted { step: step.to_owned(), source }));
+                }
+            }
+        }
+    }
+
+    /// A worker of `template`: one that is kept, or one that stands ready, or else a new one.
+    fn take(template: &Template, once: bool) -> Result<Worker, NoWorker> {
+        if template.plan().reused
+            && let Some(worker) = template.take_kept()
+        {
+            return Ok(worker);
+        }
+        // One is asked for and one is taken, so as many stand ready as were asked for when the template was made.
+        if !once && template.ask().is_err() {
+            return Err(NoWorker::NoTemplate);
+        }
+        template.take()
+    }
+
+    /// The template of `key`, made now if there is none whose paths still hold.
+    pub(super) fn template(&self, key: &Key, profile: &Profile, layers: Layers) -> Result<Arc<Template>, Unavailable> {
+        if let Some(template) = self.cached(key) {
+            return Ok(template);
+        }
+        let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(template) = self.cached(key) {
+            return Ok(template);
+        }
+        let template = Arc::new(self.make(profile, layers, false)?);
+        let mut templates = self.templates.write().unwrap_or_else(PoisonError::into_inner);
+        let computed = |key: &Key| matches!(key, Key::Profile(..));
+        if computed(key) && templates.keys().filter(|key| computed(key)).count() >= MOST_CACHED {
+            // Which one hardly matters: a program with so many computed profiles wants `process = "exec"` or fewer of them.
+            if let Some(victim) = templates.keys().find(|key| computed(key)).cloned() {
+                templates.remove(&victim);
+            }
+        }
+        templates.insert(key.clone(), Arc::clone(&template));
+        Ok(template)
+    }
+
+    fn cached(&self, key: &Key) -> Option<Arc<Template>> {
+        let template = self.templates.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()?;
+        if template.is_fresh() {
+            return Some(template);
+        }
+        self.forget(key, &template);
+        None
+    }
+
+    /// Lets go of a template that is gone, or whose paths mean something else now. Calls that are under way keep it until they end.
+    fn forget(&self, key: &Key, template: &Arc<Template>) {
+        let mut templates = self.templates.write().unwrap_or_else(PoisonError::into_inner);
+        if templates.get(key).is_some_and(|current| Arc::ptr_eq(current, template)) {
+            templates.remove(key);
+        }
+    }
+
+    /// Makes a template: on the system as it is, with the paths as they are.
+    fn make(&self, profile: &Profile, layers: Layers, probing: bool) -> Result<Template, Unavailable> {
+        let mut layers = layers;
+        if self.no_namespaces.get().is_some() {
+            layers = layers.without(Layer::Namespaces);
+        }
+        let exec = profile.process() == Process::Exec;
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let resolved = resolve(profile, layers).map_err(Unavailable::Unresolved)?;
+            let zygote = if exec {
+                Arc::new(Zygote::start().map_err(Unavailable::NotStarted)?)
+            } else {
+                self.zygote().map_err(Unavailable::NotStarted)?
+            };
+            match Template::start(&zygote, resolved, exec) {
+                Ok(template) => {
+                    // One that serves a single call needs that one worker, one that keeps its workers none in advance.
+                    let spares = if probing || template.plan().reused { 0 } else { SPARES };
+                    for _ in 0..spares {
+                        let _ = template.ask();
+                    }
+                    return Ok(template);
+                }
+                // Without namespaces the other layers carry the promise; what they cannot keep, they refuse.
+                Err(NoTemplate::Refused(refusal))
+                    if refusal.layer() == Layer::Namespaces
+                        && refusal.reason == Reason::Layer
+                        && layers.has(Layer::Namespaces)
+                        && !probing =>
+                {
+                    layers = layers.without(Layer::Namespaces);
+                    if refusal.object.is_empty() {
+                        let _ = self.no_namespaces.set(refusal);
+                    }
+                }
+                Err(NoTemplate::Refused(refusal)) if refusal.is_worth_another_look() && attempt < ATTEMPTS => {}
+                Err(NoTemplate::Refused(refusal)) => return Err(Unavailable::Refused(refusal)),
+                Err(NoTemplate::NotStarted(error)) => return Err(Unavailable::NotStarted(error)),
+                Err(NoTemplate::NoZygote) if attempt < ATTEMPTS => self.forget_zygote(&zygote),
+                Err(NoTemplate::NoZygote) => {
+                    return Err(Unavailable::NotStarted(NotStarted {
+                        step: "the zygote ended again and again".to_owned(),
+                        source: io::Error::from(io::ErrorKind::BrokenPipe),
+                    }));
+                }
+            }
+        }
+    }
+
+    /// A template that is asked one thing: which layers it could enter.
+    pub(super) fn probe(&self, profile: &Profile, layers: Layers) -> Result<Template, Unavailable> {
+        self.make(profile, layers, true)
+    }
+
+    fn zygote(&self) -> Result<Arc<Zygote>, NotStarted> {
+        let mut zygote = self.zygote.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*zygote {
+            Some(zygote) => Ok(Arc::clone(zygote)),
+            None => {
+                let started = Arc::new(Zygote::start()?);
+                *zygote = Some(Arc::clone(&started));
+                Ok(started)
+            }
+        }
+    }
+
+    fn forget_zygote(&self, gone: &Arc<Zygote>) {
+        let mut zygote = self.zygote.lock().unwrap_or_else(PoisonError::into_inner);
+        if zygote.as_ref().is_some_and(|current| Arc::ptr_eq(current, gone)) {
+            *zygote = None;
+        }
+    }
+
+    /// A number that no other call of this process has.
+    pub(super) fn tick(&self) -> u64 {
+        self.clock.fetch_add(1, Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,374 @@
+//! One call on one worker: send, wait, and make sense of what comes back. Nothing that comes back is trusted.
+
+use std::io::{self, IoSliceMut};
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags};
+use rustix::io::Errno;
+use rustix::net::{RecvAncillaryBuffer, RecvFlags, ReturnFlags, SendFlags};
+
+use super::template::Worker;
+use super::wait::{Readable, poll_until, wait_readable};
+use crate::error::ProtocolProblem;
+use crate::message::Ended;
+use crate::sys::clock::CpuClock;
+use crate::wire::{HEADER, Header, Kind};
+
+/// The most of a worker's output that is kept, in bytes.
+const MOST_OUTPUT: usize = 64 << 10;
+
+/// The longest report that is not a result.
+const MOST_REPORT: u64 = 64 << 10;
+
+/// How long a worker that has closed its channel may take to end.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// What a call may take.
+pub(super) struct Terms {
+    pub(super) nonce: u64,
+    pub(super) entry: u64,
+    pub(super) time: Option<Duration>,
+    pub(super) cpu: Option<Duration>,
+    pub(super) reply: Option<u64>,
+    /// The worker goes on to serve other calls, so that its channel stays open.
+    pub(super) reused: bool,
+}
+
+/// What came of a call.
+pub(super) enum Answer {
+    /// A whole frame that answers this call.
+    Reply { kind: Kind, payload: Vec<u8> },
+    /// The worker was gone before it had been sent anything: the call may be made on another.
+    NeverBegan,
+    /// The worker ended, as its template has it from the kernel. With the last report that it made of itself.
+    Ended { ended: Ended, report: Option<(Kind, Vec<u8>)> },
+    TimedOut,
+    CpuExceeded,
+    Unbelievable(ProtocolProblem),
+    /// The application's own system calls failed.
+    Broken(&'static str, io::Error),
+}
+
+/// What a worker printed.
+#[derive(Default)]
+pub(super) struct Output {
+    pub(super) bytes: Vec<u8>,
+    pub(super) truncated: bool,
+}
+
+/// Sends `request` and waits for the answer. The worker is to be dropped afterwards, unless it is reused and replied.
+pub(super) fn exchange(worker: &Worker, request: &[u8], terms: &Terms, output: &mut Output) -> Answer {
+    let mut exchange = Exchange {
+        worker,
+        terms,
+        request,
+        received: Vec::new(),
+        header: None,
+        ended: None,
+        open: true,
+        output_open: worker.output.is_some(),
+        deadline: terms.time.and_then(|time| Instant::now().checked_add(time)),
+        cpu: None,
+    };
+    if let Some(limit) = terms.cpu {
+        match CpuClock::of(worker.pidfd.as_fd()) {
+            Ok(clock) => {
+                let begun = clock.now().unwrap_or_default();
+                exchange.cpu = Some(CpuWatch { clock, limit, begun, next: Instant::now() });
+            }
+            // It is gone already: sending says so.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Answer::Broken("read the worker's CPU clock", error),
+        }
+    }
+    let answer = exchange.run(output);
+    if !matches!(answer, Answer::Reply { .. } | Answer::NeverBegan) {
+        drain(worker, output);
+    }
+    answer
+}
+
+struct CpuWatch {
+    clock: CpuClock,
+    limit: Duration,
+    begun: Duration,
+    next: Instant,
+}
+
+struct Exchange<'a> {
+    worker: &'a Worker,
+    terms: &'a Terms,
+    /// What is still to be sent.
+    request: &'a [u8],
+    received: Vec<u8>,
+    header: Option<Header>,
+    ended: Option<Ended>,
+    /// The worker's end of the channel is open, as far as is known.
+    open: bool,
+    output_open: bool,
+    deadline: Option<Instant>,
+    cpu: Option<CpuWatch>,
+}
+
+impl Exchange<'_> {
+    fn run(&mut self, output: &mut Output) -> Answer {
+        let whole = self.request.len();
+        if let Err(answer) = self.send() {
+            return answer;
+        }
+        if !self.open && self.request.len() == whole {
+            return Answer::NeverBegan;
+        }
+        loop {
+            match self.wait(output) {
+                Ok(Some(answer)) => return answer,
+                Ok(None) => {}
+                Err((step, error)) => return Answer::Broken(step, error),
+            }
+            if let Err(answer) = self.send() {
+                return answer;
+            }
+            match self.receive() {
+                Ok(()) => {}
+                Err(answer) => return answer,
+            }
+            if let Some(answer) = self.conclude() {
+                return answer;
+            }
+        }
+    }
+
+    /// Sends as much as the channel takes.
+    fn send(&mut self) -> Result<(), Answer> {
+        while !self.request.is_empty() && self.open {
+            match rustix::net::send(&self.worker.channel, self.request, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
+                Ok(count) => self.request = &self.request[count..],
+                Err(Errno::AGAIN) => break,
+                Err(Errno::INTR) => {}
+                // What it sent before it closed its end is still to be read.
+                Err(Errno::PIPE | Errno::CONNRESET) => self.open = false,
+                Err(errno) => return Err(Answer::Broken("send the call", errno.into())),
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for something to happen. An answer is one of the limits.
+    fn wait(&mut self, output: &mut Output) -> Result<Option<Answer>, (&'static str, io::Error)> {
+        let mut until = self.deadline;
+        if let Some(watch) = &self.cpu {
+            until = Some(until.map_or(watch.next, |deadline| deadline.min(watch.next)));
+        }
+        let mut interest = PollFlags::IN;
+        if !self.request.is_empty() && self.open {
+            interest |= PollFlags::OUT;
+        }
+        let mut fds = vec![PollFd::new(&self.worker.channel, interest)];
+        if self.ended.is_none() {
+            fds.push(PollFd::new(&self.worker.status, PollFlags::IN));
+        }
+        if let Some(fd) = self.worker.output.as_ref().filter(|_| self.output_open) {
+            fds.push(PollFd::new(fd, PollFlags::IN));
+        }
+        let polled = poll_until(&mut fds, until).map_err(|error| ("poll", error))?;
+        let status_ready = self.ended.is_none() && !fds[1].revents().is_empty();
+        let output_ready = self.output_open && fds.last().is_some_and(|fd| !fd.revents().is_empty());
+        if output_ready && let Some(fd) = &self.worker.output {
+            self.output_open = read_output(fd, output);
+        }
+        if polled == Readable::Late {
+            if self.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                return Ok(Some(Answer::TimedOut));
+            }
+            return self.watch_cpu();
+        }
+        if status_ready {
+            self.ended = Some(read_status(&self.worker.status));
+        }
+        Ok(None)
+    }
+
+    /// Looks at the CPU time that the worker has used, and when to look again.
+    fn watch_cpu(&mut self) -> Result<Option<Answer>, (&'static str, io::Error)> {
+        let Some(watch) = &mut self.cpu else { return Ok(None) };
+        let used = match watch.clock.now() {
+            Ok(now) => now.saturating_sub(watch.begun),
+            // It ended; its template is about to say how.
+            Err(_) => Duration::ZERO,
+        };
+        if used >= watch.limit {
+            return Ok(Some(Answer::CpuExceeded));
+        }
+        // No sooner than all processors together could use up what is left.
+        let processors = std::thread::available_parallelism().map_or(1, |count| u32::try_from(count.get()).unwrap_or(1));
+        watch.next = Instant::now() + ((watch.limit - used) / processors).max(Duration::from_millis(1));
+        Ok(None)
+    }
+
+    /// Reads what has come, never more than the frame that was announced and one byte.
+    fn receive(&mut self) -> Result<(), Answer> {
+        const CHUNK: usize = 64 << 10;
+        loop {
+            let begun = self.received.len();
+            let wanted = match self.header {
+                None => HEADER - begun,
+                // One more, to see what must not be there. Memory grows with what has come, not with what was announced.
+                Some(header) => {
+                    let whole = HEADER as u64 + header.length + 1;
+                    usize::try_from(whole - begun as u64).unwrap_or(usize::MAX).min(CHUNK.max(begun))
+                }
+            };
+            self.received.resize(begun + wanted, 0);
+            let mut control = RecvAncillaryBuffer::default();
+            let message = rustix::io::retry_on_intr(|| {
+                rustix::net::recvmsg(
+                    &self.worker.channel,
+                    &mut [IoSliceMut::new(&mut self.received[begun..])],
+                    &mut control,
+                    RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC,
+                )
+            });
+            let count = message.as_ref().map_or(0, |message| message.bytes);
+            self.received.truncate(begun + count);
+            match message {
+                // There is no room for descriptors, so the kernel has installed none.
+                Ok(message) if message.flags.contains(ReturnFlags::CTRUNC) => {
+                    return Err(Answer::Unbelievable(ProtocolProblem::Descriptors));
+                }
+                Ok(_) if count == 0 => {
+                    self.open = false;
+                    return Ok(());
+                }
+                Ok(_) => {}
+                Err(Errno::AGAIN) => return Ok(()),
+                // The worker died with unread bytes of the call.
+                Err(Errno::CONNRESET) => {
+                    self.open = false;
+                    return Ok(());
+                }
+                Err(errno) => return Err(Answer::Broken("receive the reply", errno.into())),
+            }
+            if self.header.is_none() && self.received.len() == HEADER {
+                self.header = Some(self.check_header().map_err(Answer::Unbelievable)?);
+            }
+            if let Some(header) = self.header
+                && self.received.len() as u64 > HEADER as u64 + header.length
+            {
+                return Err(Answer::Unbelievable(ProtocolProblem::Extra));
+            }
+        }
+    }
+
+    fn check_header(&self) -> Result<Header, ProtocolProblem> {
+        let mut head = [0; HEADER];
+        head.copy_from_slice(&self.received[..HEADER]);
+        let header = Header::from_bytes(&head).map_err(ProtocolProblem::Header)?;
+        let limit = match header.kind {
+            Kind::Call => return Err(ProtocolProblem::Header("the frame is a call, not a reply")),
+            Kind::Returned | Kind::Failed | Kind::FailedInWords => self.terms.reply.unwrap_or(u64::MAX / 2),
+            Kind::Panicked | Kind::OutOfMemory | Kind::Violated | Kind::Unable => MOST_REPORT,
+        };
+        if header.length > limit {
+            return Err(ProtocolProblem::TooLarge { announced: header.length, limit });
+        }
+        // A dying worker's signal handler does not know which call it dies in.
+        if header.kind != Kind::Violated && (header.nonce != self.terms.nonce || header.entry != self.terms.entry) {
+            return Err(ProtocolProblem::OtherCall);
+        }
+        Ok(header)
+    }
+
+    fn is_whole(&self) -> bool {
+        self.header.is_some_and(|header| self.received.len() as u64 == HEADER as u64 + header.length)
+    }
+
+    /// Decides once there is enough to decide on.
+    fn conclude(&mut self) -> Option<Answer> {
+        if self.is_whole()
+            && let Some(Header { kind: kind @ (Kind::Returned | Kind::Failed | Kind::FailedInWords), .. }) = self.header
+            && (self.terms.reused || !self.open)
+        {
+            return Some(Answer::Reply { kind, payload: self.received.split_off(HEADER) });
+        }
+        // A kept worker that reports a panic goes on as well.
+        if self.is_whole()
+            && self.terms.reused
+            && let Some(Header { kind: kind @ (Kind::Panicked | Kind::Unable), .. }) = self.header
+        {
+            return Some(Answer::Reply { kind, payload: self.received.split_off(HEADER) });
+        }
+        if self.open && self.ended.is_none() {
+            return None;
+        }
+        // The channel is closed, or the worker is gone. How it ended is for the kernel to say.
+        let ended = match self.ended {
+            Some(ended) => ended,
+            None => {
+                let grace = Instant::now() + GRACE;
+                let until = self.deadline.map_or(grace, |deadline| deadline.min(grace));
+                match wait_readable(self.worker.status.as_fd(), Some(until)) {
+                    Ok(Readable::Yes) => read_status(&self.worker.status),
+                    Ok(Readable::Late) if until < grace => return Some(Answer::TimedOut),
+                    Ok(Readable::Late) => return Some(Answer::Unbelievable(ProtocolProblem::Closed)),
+                    Err(error) => return Some(Answer::Broken("poll", error)),
+                }
+            }
+        };
+        // It may have written between the last look and its end.
+        if self.open
+            && let Err(answer) = self.receive()
+        {
+            return Some(answer);
+        }
+        let announced = self.header.map_or(HEADER as u64, |header| HEADER as u64 + header.length);
+        if !self.received.is_empty() && !self.is_whole() && matches!(ended, Ended::Exited(_)) {
+            let received = self.received.len() as u64;
+            return Some(Answer::Unbelievable(ProtocolProblem::Truncated { received, announced }));
+        }
+        let report = if self.is_whole() {
+            self.header.map(|header| (header.kind, self.received.split_off(HEADER)))
+        } else {
+            None
+        };
+        if let Some((kind @ (Kind::Returned | Kind::Failed | Kind::FailedInWords), payload)) = report {
+            return Some(Answer::Reply { kind, payload });
+        }
+        Some(Answer::Ended { ended, report })
+    }
+}
+
+/// How the worker ended. A template that is gone took its workers with it.
+fn read_status(status: &OwnedFd) -> Ended {
+    let mut bytes = [0; Ended::BYTES];
+    match rustix::io::retry_on_intr(|| rustix::io::read(status, &mut bytes)) {
+        Ok(Ended::BYTES) => Ended::from_bytes(bytes),
+        _ => Ended::Killed(libc::SIGKILL),
+    }
+}
+
+/// Reads what there is of the output; false once it has ended.
+fn read_output(fd: &OwnedFd, output: &mut Output) -> bool {
+    let mut chunk = [0; 16 << 10];
+    match rustix::io::retry_on_intr(|| rustix::io::read(fd, &mut chunk)) {
+        Ok(0) | Err(_) => false,
+        Ok(count) => {
+            let room = MOST_OUTPUT - output.bytes.len();
+            output.bytes.extend_from_slice(&chunk[..count.min(room)]);
+            output.truncated |= count > room;
+            true
+        }
+    }
+}
+
+/// Reads what a worker that is over has left in the pipe: at most what a pipe holds, for it may not be dead yet.
+fn drain(worker: &Worker, output: &mut Output) {
+    let Some(fd) = &worker.output else { return };
+    for _ in 0..8 {
+        let mut fds = [PollFd::new(fd, PollFlags::IN)];
+        match rustix::event::poll(&mut fds, Some(&rustix::event::Timespec::default())) {
+            Ok(1..) if read_output(fd, output) => {}
+            _ => return,
+        }
+    }
+}

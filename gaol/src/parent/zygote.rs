@@ -1,0 +1,153 @@
+//! The application's handle on its zygote.
+
+use std::io::{self, Read};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::net::{RecvFlags, SocketType};
+use rustix::process::{PidfdFlags, Signal};
+
+use super::wait::{Readable, wait_readable};
+use crate::message::{Fork, Greeting, Hello, LONGEST, ZYGOTE_ARGUMENT};
+use crate::sys::descriptors::{receive, send, socket_pair};
+use crate::wire::codec;
+
+/// How long gaol's own processes may take to get ready. Far above what they need, so that only what is broken runs into it.
+pub(super) const SETUP_TIME: Duration = Duration::from_secs(20);
+
+/// A failed step of starting a process of gaol's.
+pub(super) struct NotStarted {
+    pub(super) step: String,
+    pub(super) source: io::Error,
+}
+
+impl NotStarted {
+    pub(super) fn at(step: &'static str) -> impl Fn(io::Error) -> Self {
+        move |source| Self { step: step.to_owned(), source }
+    }
+}
+
+/// A running zygote. Dropping it ends it: its control socket closes.
+#[derive(Debug)]
+pub(super) struct Zygote {
+    control: OwnedFd,
+    pidfd: OwnedFd,
+}
+
+impl Zygote {
+    /// Starts this binary again, and makes sure that what answers is a zygote of this build.
+    pub(super) fn start() -> Result<Self, NotStarted> {
+        let deadline = Instant::now() + SETUP_TIME;
+        let (control, theirs) = socket_pair(SocketType::SEQPACKET).map_err(NotStarted::at("socketpair"))?;
+        let (mut errors, errors_of_child) = io::pipe().map_err(NotStarted::at("pipe2"))?;
+        let null = std::fs::File::options()
+            .write(true)
+            .open("/dev/null")
+            .map_err(NotStarted::at("open /dev/null"))?;
+        // An application may have closed its standard streams, so that these have their numbers.
+        let above_streams = |fd: OwnedFd| {
+            rustix::io::fcntl_dupfd_cloexec(&fd, 3).map_err(|errno| NotStarted::at("fcntl(F_DUPFD_CLOEXEC)")(errno.into()))
+        };
+        let (stdin, stdout, stderr) =
+            (above_streams(theirs)?, above_streams(null.into())?, above_streams(errors_of_child.into())?);
+        // The link leads to the binary that is running, also when its file was replaced or deleted.
+        let started = Command::new("/proc/self/exe")
+            .arg0("gaol-zygote")
+            .arg(ZYGOTE_ARGUMENT)
+            .env_clear()
+            .stdin(Stdio::from(stdin))
+            .stdout(Stdio::from(stdout))
+            .stderr(Stdio::from(stderr))
+            .spawn()
+            .map_err(NotStarted::at("start /proc/self/exe"))?;
+        // The zygote leaves its starter behind at once; there may be someone else who reaps, or nobody who may.
+        let mut starter = Starter(started);
+        let greeted = greet(&control, deadline);
+        if greeted.is_err() {
+            // What hangs is not a zygote.
+            starter.kill();
+        }
+        starter.reap();
+        match greeted {
+            Ok(pidfd) => Ok(Self { control, pidfd }),
+            Err(NotStarted { step, source }) => {
+                drop(control);
+                let mut said = String::new();
+                let _ = wait_readable(errors.as_fd(), Some(Instant::now() + Duration::from_millis(100)))
+                    .and_then(|_| (&mut errors).take(2000).read_to_string(&mut said));
+                let said = said.trim();
+                let step = if said.is_empty() { step } else { format!("{step} (it said: {})", said.escape_debug()) };
+                Err(NotStarted { step, source })
+            }
+        }
+    }
+
+    /// Asks for a template, whose control socket `socket` becomes.
+    pub(super) fn fork(&self, namespaces: i32, socket: &OwnedFd) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        codec::encode(&Fork { namespaces }, &mut bytes, LONGEST as u64)
+            .map_err(|error| io::Error::other(error.to_string()))?;
+        send(self.control.as_fd(), &bytes, &[socket.as_fd()])
+    }
+
+    /// Ends a zygote that does not answer.
+    pub(super) fn kill(&self) {
+        let _ = rustix::process::pidfd_send_signal(&self.pidfd, Signal::KILL);
+    }
+}
+
+/// The process that was spawned, which forks the zygote and exits.
+struct Starter(Child);
+
+impl Starter {
+    fn kill(&mut self) {
+        let _ = self.0.kill();
+    }
+
+    /// Waits for its end. Where SIGCHLD is ignored, or another thread reaps every child, there is nothing left to wait for.
+    fn reap(&mut self) {
+        let _ = self.0.wait();
+    }
+}
+
+/// The handshake: a nonce comes back, from a process of the same build.
+fn greet(control: &OwnedFd, deadline: Instant) -> Result<OwnedFd, NotStarted> {
+    let nonce = super::nonce();
+    let build = crate::entry::build_id();
+    let own = rustix::process::pidfd_open(rustix::process::getpid(), PidfdFlags::empty())
+        .map_err(|errno| NotStarted::at("pidfd_open")(errno.into()))?;
+    let mut hello = Vec::new();
+    codec::encode(&Hello { nonce, build }, &mut hello, LONGEST as u64)
+        .map_err(|error| NotStarted::at("greet the zygote")(io::Error::other(error.to_string())))?;
+    send(control.as_fd(), &hello, &[own.as_fd()]).map_err(NotStarted::at("greet the zygote"))?;
+    let mut buffer = [0; 512];
+    let mut received = match wait_readable(control.as_fd(), Some(deadline)).map_err(NotStarted::at("poll"))? {
+        Readable::Yes => receive(control.as_fd(), &mut buffer, RecvFlags::empty())
+            .map_err(NotStarted::at("receive the zygote's greeting"))?,
+        Readable::Late => {
+            return Err(NotStarted::at("wait for the zygote's greeting")(io::Error::from(io::ErrorKind::TimedOut)));
+        }
+    };
+    if received.bytes == 0 {
+        return Err(NotStarted::at("the new process ended before it was a zygote; does the binary need LD_LIBRARY_PATH?")(
+            io::Error::from(io::ErrorKind::UnexpectedEof),
+        ));
+    }
+    match codec::decode(&buffer[..received.bytes]) {
+        Ok(Greeting::Ready { nonce: returned, build: theirs }) if returned == nonce && theirs == build => received
+            .descriptors
+            .pop()
+            .ok_or_else(|| NotStarted::at("receive the zygote's pidfd")(io::Error::from(io::ErrorKind::InvalidData))),
+        Ok(Greeting::Ready { .. }) => Err(NotStarted::at("the new process is of another build of this program")(
+            io::Error::from(io::ErrorKind::InvalidData),
+        )),
+        Ok(Greeting::Threads(count)) => Err(NotStarted {
+            step: format!("the new process had {count} threads before it was a zygote; start none before `main`"),
+            source: io::Error::from(io::ErrorKind::Other),
+        }),
+        Ok(Greeting::Failed { step, errno }) => Err(NotStarted { step, source: io::Error::from_raw_os_error(errno) }),
+        Err(error) => Err(NotStarted::at("read the zygote's greeting")(io::Error::other(error.to_string()))),
+    }
+}

@@ -1,0 +1,105 @@
+//! Descriptors: closing what was inherited, putting others where a worker finds them, and passing them on.
+//!
+//! # Safety
+//!
+//! Descriptors are closed and replaced by number, which is sound only while no owner of those numbers is left: in a process that was
+//! just forked or executed, by code that holds its own descriptors by number too.
+#![allow(unsafe_code)]
+
+use std::io::{self, IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
+};
+
+/// The most descriptors that one message carries.
+pub(crate) const MOST: usize = 8;
+
+/// Closes every descriptor from `first` on.
+pub(crate) fn close_from(first: RawFd) -> io::Result<()> {
+    let first = libc::c_uint::try_from(first).unwrap_or(0);
+    // SAFETY: takes numbers only. The caller is a process that was just started, and owns nothing at or above `first` that it still uses.
+    let answer = unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, 0) };
+    if answer == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Makes `number` a copy of `fd` that survives an exec, and gives it as an owner.
+pub(crate) fn place(fd: BorrowedFd<'_>, number: RawFd) -> io::Result<OwnedFd> {
+    if fd.as_raw_fd() != number {
+        // SAFETY: takes numbers only; the caller knows that nobody owns `number`.
+        if unsafe { libc::dup3(fd.as_raw_fd(), number, 0) } < 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    // SAFETY: `number` is open now, and the caller knows that nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
+/// Takes ownership of a descriptor that the process was started with.
+pub(crate) fn adopt(number: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: F_GETFD takes numbers only, and says whether the descriptor is open.
+    if unsafe { libc::fcntl(number, libc::F_GETFD) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: it is open, and the standard streams have no owner in a Rust program.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
+/// A pair of sockets that keep message boundaries, or a stream, both closed by an exec.
+pub(crate) fn socket_pair(kind: SocketType) -> io::Result<(OwnedFd, OwnedFd)> {
+    Ok(rustix::net::socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None)?)
+}
+
+/// Sends one message with descriptors.
+pub(crate) fn send(socket: BorrowedFd<'_>, bytes: &[u8], descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    if !descriptors.is_empty() {
+        control.push(SendAncillaryMessage::ScmRights(descriptors));
+    }
+    let sent = rustix::io::retry_on_intr(|| {
+        rustix::net::sendmsg(socket, &[IoSlice::new(bytes)], &mut control, SendFlags::NOSIGNAL)
+    })?;
+    if sent == bytes.len() { Ok(()) } else { Err(io::Error::from(io::ErrorKind::WriteZero)) }
+}
+
+/// What came with a message.
+pub(crate) struct Received {
+    pub(crate) bytes: usize,
+    pub(crate) descriptors: Vec<OwnedFd>,
+}
+
+/// Receives one message with its descriptors, which are closed by an exec. Zero bytes mean that the other end is gone.
+pub(crate) fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8], flags: RecvFlags) -> io::Result<Received> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let message = rustix::io::retry_on_intr(|| {
+        rustix::net::recvmsg(socket, &mut [IoSliceMut::new(buffer)], &mut control, flags | RecvFlags::CMSG_CLOEXEC)
+    })?;
+    let mut descriptors = Vec::new();
+    for entry in control.drain() {
+        if let RecvAncillaryMessage::ScmRights(fds) = entry {
+            descriptors.extend(fds);
+        }
+    }
+    if message.flags.contains(ReturnFlags::CTRUNC) {
+        // The kernel ran out of room or of descriptor numbers on the way: what was received is dropped here, the rest was never installed.
+        return Err(io::Error::from_raw_os_error(libc::EMFILE));
+    }
+    Ok(Received { bytes: message.bytes, descriptors })
+}
+
+/// The process was started with more privileges than its starter has (set-user-ID and the like).
+pub(crate) fn is_secure_execution() -> bool {
+    // SAFETY: `getauxval` reads a value that the kernel left for this process.
+    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
+}
+
+/// Whether a descriptor is a Unix socket that keeps message boundaries: what gaol starts its own processes with.
+pub(crate) fn is_control_socket(fd: impl AsFd) -> bool {
+    matches!(rustix::net::sockopt::socket_domain(&fd), Ok(AddressFamily::UNIX))
+        && matches!(rustix::net::sockopt::socket_type(&fd), Ok(SocketType::SEQPACKET))
+}

@@ -1,0 +1,220 @@
+//! Namespaces: a root that holds only what is granted, and none of the machine's other processes, networks or names.
+//!
+//! # Safety
+//!
+//! `mount_setattr(2)` is called directly, since `rustix` does not offer it: it reads one structure, which lives through the call.
+#![allow(unsafe_code)]
+
+use std::ffi::CStr;
+use std::io::{self, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, Mode, OFlags};
+use rustix::io::Errno;
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags,
+};
+
+use super::landlock::{self, Preparing};
+use super::{refusal, refusal_for};
+use crate::plan::{Grant, Kind, Plan, Refusal};
+use crate::support::Layer;
+
+/// Who the process was before it had a user namespace of its own.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ids {
+    uid: u32,
+    gid: u32,
+}
+
+impl Ids {
+    /// Must be asked before the namespace is entered: inside, an unmapped process is nobody.
+    pub(crate) fn current() -> Self {
+        Self { uid: rustix::process::geteuid().as_raw(), gid: rustix::process::getegid().as_raw() }
+    }
+}
+
+/// Where the private root is attached while it is built. It must exist, and `/proc` must, for gaol to have started.
+const SCAFFOLD: &CStr = c"/proc";
+
+/// The private root holds directories and links only; this is room for tens of thousands of them.
+const ROOT_OPTIONS: [(&CStr, &CStr); 3] = [(c"size", c"16m"), (c"nr_inodes", c"65536"), (c"mode", c"0755")];
+
+/// Makes the namespaces that the process was forked into its home. The paths are added to `ruleset` on the way, by the very
+/// descriptors that are bound into the root.
+pub(crate) fn enter(plan: &Plan, ids: Ids, mut ruleset: Option<Preparing>) -> Result<Option<Preparing>, Refusal> {
+    map_ids(ids)?;
+    rustix::mount::mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)
+        .map_err(refused("mount(MS_REC | MS_PRIVATE)"))?;
+    let mut trees = Vec::with_capacity(plan.grants.len());
+    for grant in &plan.grants {
+        let fd = landlock::open(grant, Layer::Namespaces)?;
+        if let Some(preparing) = ruleset {
+            ruleset = Some(preparing.grant(grant, &fd)?);
+        }
+        trees.push(copy_tree(grant, fd)?);
+    }
+    // Where "/" itself is granted (it sorts first), its copy is the root; else the root is an empty tmpfs.
+    let whole = plan.grants.first().is_some_and(|grant| grant.path() == Path::new("/"));
+    let root = if whole { trees.remove(0) } else { make_root()? };
+    rustix::mount::move_mount(&root, c"", CWD, SCAFFOLD, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
+        .map_err(refused("move_mount(root)"))?;
+    if !whole {
+        for link in &plan.links {
+            place_link(&root, &link.at, &link.target)?;
+        }
+    }
+    for (grant, tree) in plan.grants.iter().skip(usize::from(whole)).zip(&trees) {
+        bind(&root, grant, tree.as_fd())?;
+    }
+    if !whole {
+        set_attributes(root.as_fd(), libc::MOUNT_ATTR_RDONLY | HARMLESS, false)
+            .map_err(refused_io("mount_setattr(root)"))?;
+    }
+    pivot(&root)?;
+    Ok(ruleset)
+}
+
+/// Nothing in a mount may raise privileges, name a device, or be executed.
+const HARMLESS: u64 = libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV | libc::MOUNT_ATTR_NOEXEC;
+
+/// Maps the process's own ids onto themselves: the one mapping that needs no privilege.
+fn map_ids(ids: Ids) -> Result<(), Refusal> {
+    write_file(c"/proc/self/setgroups", "deny")?;
+    write_file(c"/proc/self/uid_map", &format!("{0} {0} 1", ids.uid))?;
+    write_file(c"/proc/self/gid_map", &format!("{0} {0} 1", ids.gid))
+}
+
+fn write_file(path: &CStr, text: &str) -> Result<(), Refusal> {
+    let failed = |error: io::Error| refusal(Layer::Namespaces, &format!("write {}", path.to_string_lossy()), &error);
+    let fd = rustix::fs::open(path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty()).map_err(|errno| failed(errno.into()))?;
+    std::fs::File::from(fd).write_all(text.as_bytes()).map_err(failed)
+}
+
+/// Copies the mounts at and beneath a granted path, and takes away what the grant does not include.
+fn copy_tree(grant: &Grant, fd: OwnedFd) -> Result<OwnedFd, Refusal> {
+    let failed = |step: &'static str| {
+        move |error: io::Error| refusal_for(Layer::Namespaces, step, grant.path().display().to_string(), &error)
+    };
+    let tree = rustix::mount::open_tree(
+        &fd,
+        c"",
+        OpenTreeFlags::OPEN_TREE_CLONE
+            | OpenTreeFlags::OPEN_TREE_CLOEXEC
+            | OpenTreeFlags::AT_EMPTY_PATH
+            | OpenTreeFlags::AT_RECURSIVE,
+    )
+    .map_err(|errno| failed("open_tree(OPEN_TREE_CLONE)")(errno.into()))?;
+    let mut attributes = HARMLESS;
+    if grant.kind == Kind::Device {
+        // The one device that was named is what is granted.
+        attributes &= !libc::MOUNT_ATTR_NODEV;
+    }
+    if !grant.rights.write {
+        attributes |= libc::MOUNT_ATTR_RDONLY;
+    }
+    set_attributes(tree.as_fd(), attributes, true).map_err(failed("mount_setattr"))?;
+    Ok(tree)
+}
+
+/// An empty tmpfs, not attached yet.
+fn make_root() -> Result<OwnedFd, Refusal> {
+    let context = rustix::mount::fsopen(c"tmpfs", FsOpenFlags::FSOPEN_CLOEXEC).map_err(refused("fsopen(tmpfs)"))?;
+    for (key, value) in ROOT_OPTIONS {
+        rustix::mount::fsconfig_set_string(context.as_fd(), key, value).map_err(refused("fsconfig(tmpfs)"))?;
+    }
+    rustix::mount::fsconfig_create(context.as_fd()).map_err(refused("fsconfig(FSCONFIG_CMD_CREATE)"))?;
+    rustix::mount::fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())
+        .map_err(refused("fsmount(tmpfs)"))
+}
+
+/// Puts a symbolic link where the written name passes through one.
+fn place_link(root: &OwnedFd, at: &Path, target: &Path) -> Result<(), Refusal> {
+    let name = make_parents(root, at)?;
+    match rustix::fs::symlinkat(target, root, &name) {
+        Ok(()) | Err(Errno::EXIST) => Ok(()),
+        Err(errno) => Err(refusal_for(Layer::Namespaces, "symlinkat", at.display().to_string(), &errno.into())),
+    }
+}
+
+/// Attaches a copied tree under its real name.
+fn bind(root: &OwnedFd, grant: &Grant, tree: BorrowedFd<'_>) -> Result<(), Refusal> {
+    let failed = |step: &str, errno: Errno| {
+        refusal_for(Layer::Namespaces, step, grant.path().display().to_string(), &errno.into())
+    };
+    let name = make_parents(root, grant.path())?;
+    let made = if grant.kind == Kind::Directory {
+        rustix::fs::mkdirat(root, &name, Mode::from_raw_mode(0o755))
+    } else {
+        rustix::fs::openat(
+            root,
+            &name,
+            OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC,
+            Mode::from_raw_mode(0o644),
+        )
+        .map(drop)
+    };
+    match made {
+        // Inside another grant the mount point is there already, and may be on a mount that cannot be written.
+        Ok(()) | Err(Errno::EXIST | Errno::ROFS | Errno::ACCESS | Errno::PERM) => {}
+        Err(errno) => return Err(failed("make a mount point", errno)),
+    }
+    rustix::mount::move_mount(tree, c"", root, &name, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
+        .map_err(|errno| failed("move_mount", errno))
+}
+
+/// Makes the directories above `path` in the private root, and gives its name relative to that root.
+fn make_parents(root: &OwnedFd, path: &Path) -> Result<PathBuf, Refusal> {
+    let name = path.strip_prefix("/").unwrap_or(path);
+    let mut directory = PathBuf::new();
+    for component in name.parent().into_iter().flat_map(Path::components) {
+        directory.push(component);
+        match rustix::fs::mkdirat(root, &directory, Mode::from_raw_mode(0o755)) {
+            Ok(()) | Err(Errno::EXIST | Errno::ROFS | Errno::ACCESS | Errno::PERM) => {}
+            Err(errno) => {
+                return Err(refusal_for(Layer::Namespaces, "mkdirat", path.display().to_string(), &errno.into()));
+            }
+        }
+    }
+    Ok(name.to_path_buf())
+}
+
+/// Makes `root` the root and lets go of the old one, so that no descriptor, directory or mount leads back.
+fn pivot(root: &OwnedFd) -> Result<(), Refusal> {
+    rustix::process::fchdir(root).map_err(refused("fchdir(root)"))?;
+    rustix::process::pivot_root(c".", c".").map_err(refused("pivot_root"))?;
+    rustix::mount::unmount(c".", UnmountFlags::DETACH).map_err(refused("umount2(MNT_DETACH)"))?;
+    rustix::process::chdir(c"/").map_err(refused("chdir(\"/\")"))
+}
+
+/// Sets attributes of a mount, and with `recursive` of those beneath it.
+fn set_attributes(mount: BorrowedFd<'_>, attributes: u64, recursive: bool) -> io::Result<()> {
+    let attribute = libc::mount_attr {
+        attr_set: attributes,
+        attr_clr: 0,
+        propagation: if recursive { libc::MS_PRIVATE } else { 0 },
+        userns_fd: 0,
+    };
+    let flags = libc::AT_EMPTY_PATH | if recursive { libc::AT_RECURSIVE } else { 0 };
+    // SAFETY: the path is an empty C string, and the kernel reads `size_of::<mount_attr>()` bytes of a structure that outlives the call.
+    let answer = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            mount.as_raw_fd(),
+            c"".as_ptr(),
+            flags,
+            &raw const attribute,
+            size_of::<libc::mount_attr>(),
+        )
+    };
+    if answer == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+fn refused(step: &'static str) -> impl Fn(Errno) -> Refusal {
+    move |errno| refusal(Layer::Namespaces, step, &errno.into())
+}
+
+fn refused_io(step: &'static str) -> impl Fn(io::Error) -> Refusal {
+    move |error| refusal(Layer::Namespaces, step, &error)
+}

@@ -1,0 +1,101 @@
+//! Signals: back to what a Rust program starts with, and the handlers that say why a worker ends.
+//!
+//! # Safety
+//!
+//! Dispositions are process-wide. They are set in the single-threaded processes that gaol starts, before any code of the user runs there;
+//! the one handler installed here calls only async-signal-safe functions.
+#![allow(unsafe_code)]
+
+use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicUsize, Ordering};
+
+/// Resets what survives an exec: ignored signals and the mask. SIGPIPE is ignored afterwards, as in every Rust program.
+pub(crate) fn reset() {
+    for signal in 1..=64 {
+        let disposition = match signal {
+            libc::SIGPIPE | libc::SIGXFSZ => libc::SIG_IGN,
+            _ => libc::SIG_DFL,
+        };
+        // The Rust runtime's own handlers (stack overflow) stand; SIGKILL, SIGSTOP and libc's own signals cannot be changed.
+        if matches!(signal, libc::SIGSEGV | libc::SIGBUS) {
+            continue;
+        }
+        // SAFETY: SIG_DFL and SIG_IGN are valid for every signal; where the kernel refuses, nothing changes.
+        unsafe { libc::signal(signal, disposition) };
+    }
+    // SAFETY: an all-zero sigset_t is a valid empty set on Linux, and `sigemptyset` makes it one in any case.
+    let mut none: libc::sigset_t = unsafe { std::mem::zeroed() };
+    // SAFETY: `none` is a live sigset_t.
+    unsafe { libc::sigemptyset(&raw mut none) };
+    // SAFETY: `none` is initialised; a null old set is allowed.
+    unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut()) };
+}
+
+/// Undoes a negative nice value and a real-time class, which an application may have and a child must not.
+pub(crate) fn reset_priority() {
+    if let Ok(nice) = rustix::process::getpriority_process(None)
+        && nice < 0
+    {
+        // Giving up priority is always allowed.
+        let _ = rustix::process::setpriority_process(None, 0);
+    }
+    // SAFETY: an all-zero sched_param is valid and means priority 0.
+    let parameter: libc::sched_param = unsafe { std::mem::zeroed() };
+    // SAFETY: `sched_getscheduler(0)` takes a number and asks about this process.
+    let class = unsafe { libc::sched_getscheduler(0) };
+    if class != libc::SCHED_OTHER && class >= 0 {
+        // SAFETY: `parameter` lives through the call. Leaving a real-time class is always allowed.
+        unsafe { libc::sched_setscheduler(0, libc::SCHED_OTHER, &raw const parameter) };
+    }
+}
+
+/// What to say when the process aborts, set before it does: a frame for the worker's channel.
+static LAST_WORDS: AtomicPtr<u8> = AtomicPtr::new(std::ptr::null_mut());
+static LAST_WORDS_LENGTH: AtomicUsize = AtomicUsize::new(0);
+/// What to say when an allocation failed.
+static OUT_OF_MEMORY: AtomicPtr<u8> = AtomicPtr::new(std::ptr::null_mut());
+static OUT_OF_MEMORY_LENGTH: AtomicUsize = AtomicUsize::new(0);
+static CHANNEL: AtomicI32 = AtomicI32::new(-1);
+
+/// From now on a SIGABRT is reported on `channel` before it ends the process: with what [`leave_last_words_once`] left or, when an allocation
+/// had just failed, with `out_of_memory`.
+pub(crate) fn report_aborts(channel: std::os::fd::BorrowedFd<'_>, out_of_memory: Vec<u8>) {
+    let words: &'static mut [u8] = Box::leak(out_of_memory.into_boxed_slice());
+    OUT_OF_MEMORY_LENGTH.store(words.len(), Ordering::Relaxed);
+    OUT_OF_MEMORY.store(words.as_mut_ptr(), Ordering::Release);
+    CHANNEL.store(std::os::fd::AsRawFd::as_raw_fd(&channel), Ordering::Release);
+    let handler: extern "C" fn(libc::c_int) = on_abort;
+    // SAFETY: `on_abort` is async-signal-safe; SA_RESETHAND semantics are not needed since `abort` resets the disposition itself.
+    unsafe { libc::signal(libc::SIGABRT, handler as libc::sighandler_t) };
+}
+
+/// Leaves a frame to be sent if the process aborts. The first one stands: what follows it happens on the way down. Its memory is never
+/// freed.
+pub(crate) fn leave_last_words_once(frame: impl FnOnce() -> Vec<u8>) {
+    if !LAST_WORDS.load(Ordering::Acquire).is_null() {
+        return;
+    }
+    let words: &'static mut [u8] = Box::leak(frame().into_boxed_slice());
+    LAST_WORDS_LENGTH.store(words.len(), Ordering::Relaxed);
+    LAST_WORDS.store(words.as_mut_ptr(), Ordering::Release);
+}
+
+/// Forgets them: another call begins.
+pub(crate) fn forget_last_words() {
+    LAST_WORDS.store(std::ptr::null_mut(), Ordering::Release);
+}
+
+extern "C" fn on_abort(_signal: libc::c_int) {
+    // libc leaves what the failed mmap or brk said in errno, and nothing between there and `abort` sets it again but a failing call.
+    let starved = std::io::Error::last_os_error().raw_os_error() == Some(libc::ENOMEM);
+    let (words, length) = (LAST_WORDS.load(Ordering::Acquire), LAST_WORDS_LENGTH.load(Ordering::Relaxed));
+    let (words, length) = if words.is_null() && starved {
+        (OUT_OF_MEMORY.load(Ordering::Acquire), OUT_OF_MEMORY_LENGTH.load(Ordering::Relaxed))
+    } else {
+        (words, length)
+    };
+    if !words.is_null() {
+        // SAFETY: `words` points to `length` leaked bytes; `write` is async-signal-safe. A failure leaves the plain signal as the report.
+        unsafe { libc::write(CHANNEL.load(Ordering::Acquire), words.cast(), length) };
+    }
+    // `abort` raises the signal again with its default disposition when the handler returns.
+}

@@ -1,0 +1,100 @@
+//! The wire: frames between the application and a worker, and the limits of both.
+
+pub(crate) mod codec;
+
+/// Bytes of a frame's header.
+pub(crate) const HEADER: usize = 40;
+
+/// The first four bytes of every frame. The last one is the version of the wire.
+const MAGIC: u32 = u32::from_le_bytes(*b"gao\x01");
+
+/// What a frame carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum Kind {
+    /// To the worker: run an entry with these arguments.
+    Call = 1,
+    /// The function returned `Ok`.
+    Returned = 2,
+    /// The function returned `Err`, encoded by serde.
+    Failed = 3,
+    /// The function returned `Err`, as a message and its sources.
+    FailedInWords = 4,
+    /// The function panicked. Advisory where the worker did not survive it.
+    Panicked = 5,
+    /// An allocation failed. Advisory: only believed of a worker that aborted.
+    OutOfMemory = 6,
+    /// A system call was refused that ends the worker. Advisory: only believed of a worker that died of SIGSYS.
+    Violated = 7,
+    /// The worker could not run the function: what it lacked, in words.
+    Unable = 8,
+}
+
+impl Kind {
+    fn from_number(number: u32) -> Option<Self> {
+        [
+            Self::Call,
+            Self::Returned,
+            Self::Failed,
+            Self::FailedInWords,
+            Self::Panicked,
+            Self::OutOfMemory,
+            Self::Violated,
+            Self::Unable,
+        ]
+        .into_iter()
+        .find(|kind| *kind as u32 == number)
+    }
+}
+
+/// The fixed head of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Header {
+    pub(crate) kind: Kind,
+    /// Differs from call to call: a reply to another call is not taken for this one's.
+    pub(crate) nonce: u64,
+    /// The entry that is called, with its signature.
+    pub(crate) entry: u64,
+    /// Bytes that follow.
+    pub(crate) length: u64,
+    /// How many of them come before the payload proper: the environment in a call.
+    pub(crate) prefix: u64,
+}
+
+impl Header {
+    /// The header as bytes.
+    pub(crate) fn to_bytes(self) -> [u8; HEADER] {
+        let mut bytes = [0; HEADER];
+        bytes[0..4].copy_from_slice(&MAGIC.to_le_bytes());
+        bytes[4..8].copy_from_slice(&(self.kind as u32).to_le_bytes());
+        bytes[8..16].copy_from_slice(&self.nonce.to_le_bytes());
+        bytes[16..24].copy_from_slice(&self.entry.to_le_bytes());
+        bytes[24..32].copy_from_slice(&self.length.to_le_bytes());
+        bytes[32..40].copy_from_slice(&self.prefix.to_le_bytes());
+        bytes
+    }
+
+    /// Reads a header, believing nothing of it.
+    pub(crate) fn from_bytes(bytes: &[u8; HEADER]) -> Result<Self, &'static str> {
+        let number = |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
+        let wide = |at: usize| u64::from(number(at)) | u64::from(number(at + 4)) << 32;
+        if number(0) != MAGIC {
+            return Err("the frame does not begin as one of this version does");
+        }
+        let kind = Kind::from_number(number(4)).ok_or("the frame is of no known kind")?;
+        let header = Self { kind, nonce: wide(8), entry: wide(16), length: wide(24), prefix: wide(32) };
+        if header.prefix > header.length {
+            return Err("the frame's parts are longer than the frame");
+        }
+        Ok(header)
+    }
+}
+
+/// A whole frame as bytes.
+pub(crate) fn frame(kind: Kind, nonce: u64, entry: u64, payload: &[u8]) -> Vec<u8> {
+    let header = Header { kind, nonce, entry, length: payload.len() as u64, prefix: 0 };
+    let mut frame = Vec::with_capacity(HEADER + payload.len());
+    frame.extend_from_slice(&header.to_bytes());
+    frame.extend_from_slice(payload);
+    frame
+}
