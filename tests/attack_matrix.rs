@@ -1,0 +1,159 @@
+//! The attack matrix: every row is tried as root and as an unprivileged user, in both tiers, and shown to be a real hole.
+//!
+//! A run as root starts this program twice more: as root, and as user 65534. Everything that a child could inherit (a
+//! secret variable, descriptors, a terminal, a nice value) is planted there, before anything calls into gaol.
+//!
+//! `GAOL_MATRIX_ONLY=86` or `=ptrace` runs the rows of one number, or those whose name contains the word.
+//!
+//! # Safety
+//!
+//! One `fork`, in the run that has one thread to lose: the child scans its memory and exits.
+#![allow(unsafe_code)]
+
+mod attacks;
+
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use attacks::place::{Prepared, SECRET_ARGUMENT, SECRET_VARIABLE};
+use attacks::runner::{Report, run};
+use attacks::toolbox::{Seen, call};
+
+const BASE: &str = "GAOL_MATRIX_BASE";
+const NOBODY: u32 = 65534;
+
+#[test]
+fn attack_matrix() {
+    if let Some(base) = std::env::var_os(BASE) {
+        run_as_this_user(Path::new(&base));
+        return;
+    }
+    let mut reports = vec![start(false)];
+    if rustix::process::geteuid().is_root() {
+        reports.push(start(true));
+    } else {
+        say("not run as root: the rows were tried as this user only");
+    }
+    print(&reports);
+    let unexpected: usize = reports.iter().map(|report| report.unexpected.len()).sum();
+    assert_eq!(unexpected, 0, "rows or controls came out other than expected; they are listed above");
+}
+
+/// Starts this program again, as root or as nobody, and reads what it reports.
+fn start(as_nobody: bool) -> Report {
+    let user = if as_nobody { "nobody" } else { "self" };
+    let base = std::env::temp_dir().join(format!("gaol-matrix-{}-{user}", std::process::id()));
+    std::fs::create_dir_all(&base).expect("a temporary directory");
+    // The directory that the build wrote to may be closed to others.
+    let program = base.join("attack-matrix");
+    std::fs::copy(std::env::current_exe().expect("the name of this program"), &program).expect("a copy of this program");
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("permissions of the copy");
+    let mut command = Command::new(&program);
+    command
+        .args(["--exact", "attack_matrix", "--nocapture", "--test-threads=1", "--skip", SECRET_ARGUMENT])
+        .env(BASE, &base)
+        .env(SECRET_VARIABLE, "only the parent knows")
+        .env("RUST_LOG", "trace")
+        .current_dir(&base)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null());
+    if as_nobody {
+        std::os::unix::fs::chown(&base, Some(NOBODY), Some(NOBODY)).expect("a directory of the other user");
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    let mut child = command.spawn().expect("this program again");
+    let status = child.wait().expect("its end");
+    let text = std::fs::read(base.join("report.json"))
+        .unwrap_or_else(|error| panic!("the run as {user} left no report ({status}): {error}"));
+    let report = serde_json::from_slice(&text).expect("a report");
+    std::fs::remove_dir_all(&base).expect("the directory is removed");
+    report
+}
+
+/// The run itself.
+fn run_as_this_user(base: &Path) {
+    attacks::place::take_terminal().unwrap_or_else(|error| say(&format!("no terminal of our own: {error}")));
+    set_the_scene();
+    let mut prepared = Prepared::new(base).expect("the place of the attack");
+    let rows = attacks::rows();
+    let only = std::env::var("GAOL_MATRIX_ONLY").ok();
+    let mut report = run(&rows, &mut prepared, only.as_deref()).expect("the place stays usable");
+    scan_a_fork(&mut report);
+    prepared.release();
+    let path: PathBuf = base.join("report.json");
+    let text = serde_json::to_vec(&report).expect("a report is plain data");
+    std::fs::write(path, text).expect("the report is written");
+}
+
+/// What a careless application leaves for its children to inherit.
+fn set_the_scene() {
+    let blocked = 1_u64 << (libc::SIGUSR2 - 1);
+    let _ = call!(libc::SYS_rt_sigprocmask, libc::SIG_BLOCK, &raw const blocked, 0, 8);
+    let ignore = [libc::SIG_IGN, 0, 0, 0];
+    let _ = call!(libc::SYS_rt_sigaction, libc::SIGHUP, ignore.as_ptr(), 0, 8);
+    let _ = call!(libc::SYS_setpriority, libc::PRIO_PROCESS, 0, 10);
+    let mut core = [0_u64; 2];
+    let _ = call!(libc::SYS_prlimit64, 0, libc::RLIMIT_CORE, 0, core.as_mut_ptr());
+    core[0] = core[1];
+    let _ = call!(libc::SYS_prlimit64, 0, libc::RLIMIT_CORE, core.as_ptr(), 0);
+    // Limits that can be raised, so that the controls have something to raise.
+    for (resource, limit) in [(libc::RLIMIT_NOFILE, [4096_u64, 8192]), (libc::RLIMIT_DATA, [8 << 30, 9 << 30])] {
+        let _ = call!(libc::SYS_prlimit64, 0, resource, limit.as_ptr(), 0);
+    }
+    let cpu = [100_000_u64, 200_000];
+    let _ = call!(libc::SYS_prlimit64, 0, libc::RLIMIT_CPU, cpu.as_ptr(), 0);
+}
+
+/// The control of row 111: a plain fork of the parent does have the parent's memory, and the scan finds the secret.
+fn scan_a_fork(report: &mut Report) {
+    // SAFETY: the child calls nothing but the scan and `_exit`; the allocator is not held by another thread of this run at this
+    // point, and if it were, the child would hang and be killed by its alarm.
+    let pid = unsafe { libc::fork() };
+    if pid == 0 {
+        let _ = call!(libc::SYS_setitimer, libc::ITIMER_REAL, [0_u64, 0, 60, 0].as_ptr(), 0);
+        let found = matches!(Seen::from(attacks::inheritance::scan()), Seen::Done(proof) if proof.starts_with("found"));
+        attacks::toolbox::exit_now(if found { 0 } else { 1 });
+    }
+    let mut status = -1_i32;
+    let _ = call!(libc::SYS_wait4, pid, &raw mut status, 0, 0);
+    report.controls_tried += 1;
+    if status == 0 {
+        report.controls_open += 1;
+    } else {
+        report.unexpected.push(format!("111 the scan does not find the secret in a fork of the parent: status {status:#x}"));
+    }
+}
+
+fn print(reports: &[Report]) {
+    let mut text = String::from("\nattack matrix\n");
+    for report in reports {
+        text += &format!("\n{}", report.system);
+    }
+    text += "\n                 tier A           tier B           controls\n";
+    text += "                 tried  refused   tried  refused   tried  open\n";
+    for report in reports {
+        let user = if report.root { "root" } else { "unprivileged" };
+        let ([a, b], [refused_a, refused_b]) = (report.tried, report.refused);
+        let (tried, open) = (report.controls_tried, report.controls_open);
+        text += &format!("{user:<16} {a:>5}  {refused_a:>7}   {b:>5}  {refused_b:>7}   {tried:>5}  {open:>4}\n");
+    }
+    for report in reports {
+        let user = if report.root { "root" } else { "unprivileged" };
+        text += &format!("\n{user}: {} numbers of the matrix: {:?}\n", report.numbers.len(), report.numbers);
+        for (reason, rows) in &report.not_shown {
+            text += &format!("  no control, because {reason}: {}\n", rows.join("; "));
+        }
+        for line in &report.unexpected {
+            text += &format!("  UNEXPECTED: {line}\n");
+        }
+    }
+    say(&text);
+}
+
+/// Prints past the test harness, which keeps to itself what a passing test prints.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}

@@ -1,0 +1,105 @@
+//! The acts of the attack matrix, by what they attack, and the table of what each must get.
+
+pub(crate) mod elf;
+pub(crate) mod files;
+pub(crate) mod forgery;
+pub(crate) mod inheritance;
+pub(crate) mod kernel;
+pub(crate) mod memory;
+pub(crate) mod metadata;
+pub(crate) mod mounts;
+pub(crate) mod others;
+pub(crate) mod place;
+pub(crate) mod profiles;
+pub(crate) mod programs;
+pub(crate) mod protocol;
+pub(crate) mod resources;
+pub(crate) mod row;
+pub(crate) mod runner;
+pub(crate) mod sockets;
+pub(crate) mod terminal;
+pub(crate) mod toolbox;
+
+use serde::{Deserialize, Serialize};
+
+use place::Place;
+use row::Row;
+use toolbox::Seen;
+
+/// One attempt, as it is handed to a sandboxed function.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Act {
+    File(files::FileAct),
+    Metadata(metadata::MetadataAct),
+    Mount(mounts::MountAct),
+    Other(others::OtherAct),
+    Kernel(kernel::KernelAct),
+    Memory(memory::MemoryAct),
+    Program(programs::ProgramAct),
+    Socket(sockets::SocketAct),
+    Resource(resources::ResourceAct),
+    Inherited(inheritance::InheritedAct),
+    Terminal(terminal::TerminalAct),
+    Protocol(protocol::ProtocolAct),
+}
+
+macro_rules! into_act {
+    ($($variant:ident: $from:ty),* $(,)?) => { $(impl From<$from> for Act {
+        fn from(act: $from) -> Self {
+            Self::$variant(act)
+        }
+    })* };
+}
+into_act! {
+    File: files::FileAct,
+    Metadata: metadata::MetadataAct,
+    Mount: mounts::MountAct,
+    Other: others::OtherAct,
+    Kernel: kernel::KernelAct,
+    Memory: memory::MemoryAct,
+    Program: programs::ProgramAct,
+    Socket: sockets::SocketAct,
+    Resource: resources::ResourceAct,
+    Inherited: inheritance::InheritedAct,
+    Terminal: terminal::TerminalAct,
+    Protocol: protocol::ProtocolAct,
+}
+
+/// Does what the attacker does, wherever it runs.
+pub(crate) fn perform(act: Act, place: &Place) -> Seen {
+    Seen::from(match act {
+        Act::File(act) => files::perform(act, place),
+        Act::Metadata(act) => metadata::perform(act, place),
+        Act::Mount(act) => mounts::perform(act, place),
+        Act::Other(act) => others::perform(act, place),
+        Act::Kernel(act) => kernel::perform(act, place),
+        Act::Memory(act) => memory::perform(act),
+        Act::Program(act) => programs::perform(act, place),
+        Act::Socket(act) => sockets::perform(act, place),
+        Act::Resource(act) => resources::perform(act, place),
+        Act::Inherited(act) => inheritance::perform(act, place),
+        Act::Terminal(act) => terminal::perform(act),
+        Act::Protocol(act) => protocol::perform(act, place),
+    })
+}
+
+/// Every row, in the order of the matrix.
+pub(crate) fn rows() -> Vec<Row> {
+    let mut rows = [
+        files::rows(),
+        metadata::rows(),
+        mounts::rows(),
+        others::rows(),
+        kernel::rows(),
+        memory::rows(),
+        programs::rows(),
+        sockets::rows(),
+        resources::rows(),
+        inheritance::rows(),
+        terminal::rows(),
+        protocol::rows(),
+    ]
+    .concat();
+    rows.sort_by_key(|row| row.number);
+    rows
+}

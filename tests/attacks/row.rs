@@ -1,0 +1,221 @@
+//! One row of the matrix: an attempt, what must come back, and how the hole is shown to be real.
+
+use std::fmt;
+
+use gaol::Layer;
+use serde::{Deserialize, Serialize};
+
+use super::Act;
+use super::profiles::Profile;
+use super::toolbox::{Seen, errno_name};
+
+/// With namespaces, or without them.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tier {
+    A,
+    B,
+}
+
+impl fmt::Display for Tier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::A => "A",
+            Self::B => "B",
+        })
+    }
+}
+
+/// What came back from an attempt, as the caller of the sandboxed function sees it.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// The act reached its aim. Two proofs are the same answer.
+    Done(String),
+    Errno(i32),
+    Absent,
+    Killed(i32),
+    Exited(i32),
+    Violation,
+    TimedOut,
+    OutOfMemory,
+    CpuExceeded,
+    Panicked,
+    Protocol,
+    NotRun,
+    /// An answer that no row expects.
+    Other(String),
+}
+
+impl Answer {
+    pub(crate) fn done() -> Self {
+        Self::Done(String::new())
+    }
+
+    /// Whether this is the answer that `other` names.
+    pub(crate) fn matches(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Done(_), Self::Done(_)) => true,
+            (one, other) => one == other,
+        }
+    }
+
+    /// The answer in a result of a sandboxed call.
+    pub(crate) fn of(result: gaol::Result<Seen>) -> Self {
+        let error = match result {
+            Ok(Seen::Done(proof)) => return Self::Done(proof),
+            Ok(Seen::Errno(errno)) => return Self::Errno(errno),
+            Ok(Seen::Absent) => return Self::Absent,
+            Err(error) => error,
+        };
+        match error {
+            gaol::Error::Killed { signal, .. } => Self::Killed(signal),
+            gaol::Error::Exited { code, .. } => Self::Exited(code),
+            gaol::Error::Violation { .. } => Self::Violation,
+            gaol::Error::TimedOut { .. } => Self::TimedOut,
+            gaol::Error::OutOfMemory { .. } => Self::OutOfMemory,
+            gaol::Error::CpuExceeded { .. } => Self::CpuExceeded,
+            gaol::Error::Panicked { .. } => Self::Panicked,
+            gaol::Error::Protocol { .. } => Self::Protocol,
+            other if other.outcome() == gaol::Outcome::NotRun => Self::NotRun,
+            other => Self::Other(other.to_string()),
+        }
+    }
+}
+
+impl From<i32> for Answer {
+    fn from(errno: i32) -> Self {
+        Self::Errno(errno)
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Done(proof) => {
+                let short: String = proof.chars().take(40).map(|c| if c.is_control() { ' ' } else { c }).collect();
+                write!(f, "Done({short})")
+            }
+            Self::Errno(errno) => f.write_str(&errno_name(*errno)),
+            Self::Killed(signal) => write!(f, "killed by signal {signal}"),
+            Self::Exited(code) => write!(f, "exited with {code}"),
+            Self::Other(message) => write!(f, "other: {message}"),
+            plain => write!(f, "{plain:?}"),
+        }
+    }
+}
+
+/// Where the hole is shown open, beside the refusals.
+#[derive(Clone, Debug)]
+pub(crate) enum Control {
+    /// With exactly these layers left out, and with none of the layers, the act reaches its aim.
+    Without(&'static [Layer]),
+    /// The same act under a profile that allows it.
+    Under(Profile),
+    /// The row brings its own, or there is none, for this reason.
+    None(&'static str),
+}
+
+/// One attempt.
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    pub(crate) number: u16,
+    pub(crate) name: String,
+    pub(crate) act: Act,
+    pub(crate) profile: Profile,
+    pub(crate) control: Control,
+    /// What the act gives where nothing stops it; an act that replaces the process gives an exit code.
+    pub(crate) open: Answer,
+    refused: [Answer; 2],
+    refused_unprivileged: Option<[Answer; 2]>,
+    root_only: Option<&'static str>,
+    may_lack: Option<&'static str>,
+    /// Only in tier A, only in tier B, or both.
+    pub(crate) tiers: &'static [Tier],
+}
+
+/// A row under the empty profile; the expectations follow.
+pub(crate) fn row(number: u16, name: impl Into<String>, act: impl Into<Act>) -> Row {
+    Row {
+        number,
+        name: name.into(),
+        act: act.into(),
+        profile: Profile::Nothing,
+        control: Control::None("the row names no control"),
+        open: Answer::done(),
+        refused: [Answer::NotRun, Answer::NotRun],
+        refused_unprivileged: None,
+        root_only: None,
+        may_lack: None,
+        tiers: &[Tier::A, Tier::B],
+    }
+}
+
+impl Row {
+    pub(crate) fn under(mut self, profile: Profile) -> Self {
+        self.profile = profile;
+        self
+    }
+
+    /// What comes back in tier A, and in tier B.
+    pub(crate) fn refused(mut self, a: impl Into<Answer>, b: impl Into<Answer>) -> Self {
+        self.refused = [a.into(), b.into()];
+        self
+    }
+
+    /// The same answer in both tiers.
+    pub(crate) fn always(self, answer: impl Into<Answer>) -> Self {
+        let answer = answer.into();
+        self.refused(answer.clone(), answer)
+    }
+
+    /// What comes back to an unprivileged user, where that differs from root.
+    pub(crate) fn unprivileged(mut self, a: impl Into<Answer>, b: impl Into<Answer>) -> Self {
+        self.refused_unprivileged = Some([a.into(), b.into()]);
+        self
+    }
+
+    pub(crate) fn open_without(mut self, layers: &'static [Layer]) -> Self {
+        self.control = Control::Without(layers);
+        self
+    }
+
+    pub(crate) fn open_under(mut self, profile: Profile) -> Self {
+        self.control = Control::Under(profile);
+        self
+    }
+
+    pub(crate) fn no_control(mut self, reason: &'static str) -> Self {
+        self.control = Control::None(reason);
+        self
+    }
+
+    /// What an open hole answers, where that is not [`Answer::Done`].
+    pub(crate) fn opens_as(mut self, answer: Answer) -> Self {
+        self.open = answer;
+        self
+    }
+
+    /// The controls need privilege, for this reason: the unprivileged run cannot show the hole.
+    pub(crate) fn root_only(mut self, reason: &'static str) -> Self {
+        self.root_only = Some(reason);
+        self
+    }
+
+    /// The controls need something that a kernel may be built or set up without.
+    pub(crate) fn may_lack(mut self, reason: &'static str) -> Self {
+        self.may_lack = Some(reason);
+        self
+    }
+
+    pub(crate) fn expected(&self, tier: Tier, root: bool) -> &Answer {
+        let answers = if root { &self.refused } else { self.refused_unprivileged.as_ref().unwrap_or(&self.refused) };
+        match tier {
+            Tier::A => &answers[0],
+            Tier::B => &answers[1],
+        }
+    }
+
+    /// Why a control may fail for this user, if it may.
+    pub(crate) fn excuse(&self, root: bool) -> Option<&'static str> {
+        if root { self.may_lack } else { self.root_only.or(self.may_lack) }
+    }
+}
