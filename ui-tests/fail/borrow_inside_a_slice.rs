@@ -1,0 +1,10 @@
+use gaol::sandboxed;
+
+#[sandboxed]
+fn f(x: &[&str]) -> gaol::Result<usize> {
+    Ok(x.len())
+}
+
+fn main() {
+    let _ = f(&[]);
+}

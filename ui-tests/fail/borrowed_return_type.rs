@@ -1,0 +1,10 @@
+use gaol::sandboxed;
+
+#[sandboxed]
+fn f(x: &str) -> &str {
+    x
+}
+
+fn main() {
+    f("x");
+}

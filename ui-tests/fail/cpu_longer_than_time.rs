@@ -1,0 +1,10 @@
+use gaol::sandboxed;
+
+#[sandboxed(time = "2s", cpu = "3s")]
+fn f() -> gaol::Result<()> {
+    Ok(())
+}
+
+fn main() {
+    let _ = f();
+}

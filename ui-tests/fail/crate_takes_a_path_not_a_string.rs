@@ -1,0 +1,10 @@
+use gaol::sandboxed;
+
+#[sandboxed(crate = "gaol")]
+fn f() -> gaol::Result<()> {
+    Ok(())
+}
+
+fn main() {
+    let _ = f();
+}

@@ -1,0 +1,10 @@
+use gaol::sandboxed;
+
+#[sandboxed]
+fn f() -> gaol::Result<impl Send> {
+    Ok(())
+}
+
+fn main() {
+    let _ = f();
+}

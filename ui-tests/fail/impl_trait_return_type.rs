@@ -1,0 +1,8 @@
+use gaol::sandboxed;
+
+#[sandboxed]
+fn f() -> impl Send {}
+
+fn main() {
+    f();
+}

@@ -1,0 +1,8 @@
+use gaol::sandboxed;
+
+#[sandboxed]
+fn f() -> ! {
+    loop {}
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+use gaol::sandboxed;
+
+#[sandboxed]
+mod m {
+    pub fn f() {}
+}
+
+fn main() {
+    m::f();
+}

@@ -1,0 +1,12 @@
+use gaol::sandboxed;
+
+struct S;
+
+#[sandboxed]
+impl S {
+    fn f() {}
+}
+
+fn main() {
+    S::f();
+}

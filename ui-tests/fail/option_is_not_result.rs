@@ -1,0 +1,10 @@
+use gaol::sandboxed;
+
+#[sandboxed]
+fn f() -> Option<u32> {
+    Some(1)
+}
+
+fn main() {
+    f();
+}

@@ -1,0 +1,11 @@
+use gaol::sandboxed;
+
+#[sandboxed]
+#[target_feature(enable = "sse2")]
+fn f() -> gaol::Result<()> {
+    Ok(())
+}
+
+fn main() {
+    let _ = unsafe { f() };
+}

@@ -1,0 +1,9 @@
+use gaol::sandboxed;
+
+#[sandboxed]
+#[test]
+fn f() -> gaol::Result<()> {
+    Ok(())
+}
+
+fn main() {}

@@ -1,0 +1,11 @@
+use gaol::sandboxed;
+
+#[sandboxed(read = "/a")]
+#[sandboxed(write = "/b")]
+fn f() -> gaol::Result<()> {
+    Ok(())
+}
+
+fn main() {
+    let _ = f();
+}
