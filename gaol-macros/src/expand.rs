@@ -57,18 +57,18 @@
 //! `#[expect]` would never be met. Generated tokens stand where the user's word stands that they depend on (a parameter's
 //! type, the return type), since that is where rustc then reports.
 
-use std::time::Duration;
+mod profile;
 
-use proc_macro2::{Delimiter, Group, Ident, Literal, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::{Expr, ReturnType, Signature, Token};
 
-use crate::ast::{Arguments, Function, Key, Parameter};
+use crate::ast::{Arguments, Function, Parameter};
 use crate::names;
-use crate::spec::{Object, Operation, Profile};
+use crate::spec::Profile;
 use crate::text::text;
 
 /// The function, and inside it everything that its calls need.
@@ -85,7 +85,7 @@ pub(crate) fn expand(arguments: &Arguments, profile: &Profile, function: &Functi
     let visibility = &function.visibility;
     let outer = outer_signature(function, &names);
     let body = body(function);
-    let statics = statics(private, profile);
+    let statics = profile::statics(private, profile);
     let entry = entry(private, profile, function);
     let errors = errors(private, returned);
     let serve = serve(private, function);
@@ -152,37 +152,6 @@ fn body(function: &Function) -> TokenStream {
     }
 }
 
-fn statics(private: &TokenStream, profile: &Profile) -> TokenStream {
-    let operations = profile.operations.iter().map(|operation| operation_value(private, operation));
-    let operation_count = profile.operations.len();
-    let variables = profile.environment.iter().map(|name| {
-        let name = name.value();
-        quote!(#private::Cow::Borrowed(#name))
-    });
-    let variable_count = profile.environment.len();
-    quote! {
-        static __GAOL_OPERATIONS: [#private::Operation; #operation_count] = [#(#operations),*];
-        static __GAOL_ENVIRONMENT: [#private::Cow<'static, str>; #variable_count] = [#(#variables),*];
-    }
-}
-
-fn operation_value(private: &TokenStream, operation: &Operation) -> TokenStream {
-    let variant = match operation.key {
-        Key::Read => quote!(FileReadAll),
-        Key::Write => quote!(FileWriteAll),
-        Key::Metadata => quote!(FileReadMetadata),
-        _ => quote!(NetworkOutbound),
-    };
-    let pattern = match &operation.object {
-        Object::Path(path) => quote!(PathPattern::Subpath(#private::ProfilePath::from_checked(#path))),
-        Object::TcpPort(port) => {
-            let port = Literal::u16_unsuffixed(*port);
-            quote!(AddressPattern::Tcp(#port))
-        }
-    };
-    quote!(#private::Operation::#variant(#private::#pattern))
-}
-
 fn entry(private: &TokenStream, profile: &Profile, function: &Function) -> TokenStream {
     let signature = &function.signature;
     let name = signature.ident.unraw().to_string();
@@ -192,11 +161,7 @@ fn entry(private: &TokenStream, profile: &Profile, function: &Function) -> Token
         Some(name) => name.unraw().to_string(),
         None => text(&parameter.pattern),
     });
-    let limits = limits(private, profile);
-    let stdout = variant(profile.stdout);
-    let stderr = variant(profile.stderr);
-    let process = variant(profile.process);
-    let violation = variant(profile.violation);
+    let profile = profile::value(private, profile);
     quote! {
         static __GAOL_ENTRY: #private::Entry = #private::Entry::new(
             #private::concat!(#private::module_path!(), "::", #name),
@@ -204,47 +169,11 @@ fn entry(private: &TokenStream, profile: &Profile, function: &Function) -> Token
             #private::line!(),
             #private::column!(),
             #signature_text,
-            #private::Profile::from_parts(
-                &__GAOL_OPERATIONS,
-                &__GAOL_ENVIRONMENT,
-                #limits,
-                #private::Output::#stdout,
-                #private::Output::#stderr,
-                #private::Process::#process,
-                #private::Violation::#violation,
-            ),
+            #profile,
             &[#(#parameter_names),*],
             __gaol_serve,
         );
     }
-}
-
-/// The variant's name: the library re-exports these enums.
-fn variant(choice: impl std::fmt::Debug) -> Ident {
-    format_ident!("{}", format!("{choice:?}"))
-}
-
-fn limits(private: &TokenStream, profile: &Profile) -> TokenStream {
-    let optional = |value: Option<TokenStream>| match value {
-        Some(value) => quote!(#private::Option::Some(#value)),
-        None => quote!(#private::Option::None),
-    };
-    let duration = |value: Option<Duration>| {
-        optional(value.map(|value| {
-            let seconds = Literal::u64_unsuffixed(value.as_secs());
-            let nanoseconds = Literal::u32_unsuffixed(value.subsec_nanos());
-            quote!(#private::Duration::new(#seconds, #nanoseconds))
-        }))
-    };
-    let number = |value: Option<u64>| optional(value.map(|value| Literal::u64_unsuffixed(value).into_token_stream()));
-    let time = duration(profile.time.value());
-    let cpu = duration(profile.cpu.value());
-    let memory = number(profile.memory.value());
-    let files = number(profile.files.value());
-    let threads = number(profile.threads.value());
-    let file_size = number(profile.file_size.value());
-    let reply = number(profile.reply.value());
-    quote!(#private::Limits::from_parts(#time, #cpu, #memory, #files, #threads, #file_size, #reply))
 }
 
 /// How the function's error type crosses: the method that the fewest references reach wins.

@@ -7,5 +7,5 @@ fn f() -> gaol::Result<()> {
 }
 
 fn main() {
-    let _ = unsafe { f() };
+    let _ = f();
 }
