@@ -490,6 +490,7 @@ fn limit_in_bytes(limit: Option<u64>) -> String {
 fn remedy_for(error: &io::Error) -> &'static str {
     match error.raw_os_error() {
         Some(libc::EMFILE) => "; raise the limit on open files (RLIMIT_NOFILE), or close some",
+        Some(libc::ETOOMANYREFS) => "; too many descriptors of this user are on their way between processes (bounded by RLIMIT_NOFILE)",
         Some(libc::ENFILE) => "; the whole system is out of open files (fs.file-max)",
         Some(libc::EAGAIN) => "; the limit on processes (RLIMIT_NPROC or a pids cgroup) is reached",
         Some(libc::ENOMEM) => "; the system is out of memory",

@@ -68,6 +68,7 @@ pub(crate) enum Step {
     Pipe,
     Fork,
     Pidfd,
+    Send,
 }
 
 impl Step {
@@ -77,6 +78,7 @@ impl Step {
             Self::Pipe => "pipe2",
             Self::Fork => "fork",
             Self::Pidfd => "pidfd_open",
+            Self::Send => "sendmsg",
         }
     }
 }

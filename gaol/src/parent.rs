@@ -162,6 +162,8 @@ impl PendingCall {
             if let Answer::Reply { kind, payload } = answer {
                 if reused && matches!(kind, Kind::Returned | Kind::Failed | Kind::FailedInWords) {
                     template.keep(worker);
+                } else if !reused {
+                    template.take_in();
                 }
                 return match kind {
                     Kind::Returned | Kind::Failed | Kind::FailedInWords => Ok((kind, payload)),

@@ -158,16 +158,18 @@ fn fork_worker(setup: &Setup<'_>, control: &OwnedFd) -> Result<Live, (Step, io::
             worker::main(setup, channel_of_worker.as_fd(), output)
         }
         Side::Parent(pid) => {
-            let failed = |error: rustix::io::Errno| {
-                let _ = rustix::process::kill_process(pid, Signal::KILL);
-                let _ = rustix::process::waitid(WaitId::Pid(pid), WaitIdOptions::EXITED);
-                (Step::Pidfd, io::Error::from(error))
+            let discard = |step| {
+                move |error| {
+                    let _ = rustix::process::kill_process(pid, Signal::KILL);
+                    let _ = rustix::process::waitid(WaitId::Pid(pid), WaitIdOptions::EXITED);
+                    (step, error)
+                }
             };
-            let pidfd = rustix::process::pidfd_open(pid, PidfdFlags::empty()).map_err(failed)?;
+            let pidfd = rustix::process::pidfd_open(pid, PidfdFlags::empty())
+                .map_err(|errno| discard(Step::Pidfd)(errno.into()))?;
             let mut fds: Vec<BorrowedFd<'_>> = vec![channel.as_fd(), pidfd.as_fd(), status_of_application.as_fd()];
             fds.extend(output.as_ref().map(|(output, _)| output.as_fd()));
-            // If the application is gone, the next receive says so and ends everything.
-            let _ = answer(control, &Spawned::Worker, &fds);
+            answer(control, &Spawned::Worker, &fds).map_err(discard(Step::Send))?;
             Ok(Live { pidfd, status })
         }
     }

@@ -86,10 +86,11 @@ fn last_step(setup: &Setup<'_>, channel: BorrowedFd<'_>, output: Option<Borrowed
     if setup.plan.layers.has(Layer::Hygiene) {
         close_from(FREE)?;
     }
-    if let Some(seconds) = setup.plan.cpu_seconds
-        && setup.plan.layers.has(Layer::Limits)
-    {
-        limits::limit_cpu(seconds)?;
+    if setup.plan.layers.has(Layer::Limits) {
+        limits::limit_files(setup.plan).map_err(|refusal| io::Error::from_raw_os_error(refusal.errno))?;
+        if let Some(seconds) = setup.plan.cpu_seconds {
+            limits::limit_cpu(seconds)?;
+        }
     }
     if setup.plan.layers.has(Layer::Seccomp) {
         let shape = shape(setup.plan);

@@ -116,7 +116,8 @@ impl Application {
                 Some(key) => self.template(key, profile, layers)?,
                 None => Arc::new(self.make(profile, layers, false)?),
             };
-            match Self::take(&template, key.is_none()) {
+            // One is asked for and one is taken, so as many stand ready as were asked for when the template was made.
+            match template.take(key.is_some() || template.plan().reused) {
                 Ok(worker) => return Ok((worker, template)),
                 Err(NoWorker::NoTemplate) if attempt < ATTEMPTS => {
                     if let Some(key) = &key {
@@ -138,20 +139,6 @@ impl Application {
                 }
             }
         }
-    }
-
-    /// A worker of `template`: one that is kept, or one that stands ready, or else a new one.
-    fn take(template: &Template, once: bool) -> Result<Worker, NoWorker> {
-        if template.plan().reused
-            && let Some(worker) = template.take_kept()
-        {
-            return Ok(worker);
-        }
-        // One is asked for and one is taken, so as many stand ready as were asked for when the template was made.
-        if !once && template.ask().is_err() {
-            return Err(NoWorker::NoTemplate);
-        }
-        template.take()
     }
 
     /// The template of `key`, made now if there is none whose paths still hold.
@@ -214,7 +201,7 @@ impl Application {
                     // One that serves a single call needs that one worker, one that keeps its workers none in advance.
                     let spares = if probing || template.plan().reused { 0 } else { SPARES };
                     for _ in 0..spares {
-                        let _ = template.ask();
+                        template.ask();
                     }
                     return Ok(template);
                 }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use rustix::net::{RecvFlags, SocketType};
@@ -14,6 +14,7 @@ use super::wait::{Readable, wait_readable};
 use super::zygote::{NotStarted, SETUP_TIME, Zygote};
 use crate::message::{LONGEST, Readiness, SPAWN, Spawned};
 use crate::plan::{Plan, Reason, Refusal, Stream};
+use crate::support::Layer;
 use crate::sys::descriptors::{receive, send, socket_pair};
 use crate::sys::{Entered, spawn};
 use crate::wire::codec;
@@ -25,9 +26,10 @@ pub(super) struct Template {
     pidfd: OwnedFd,
     names: Vec<Name>,
     plan: Plan,
-    entered: Entered,
-    /// Workers that served a call and are kept (`process = "reused"`).
-    kept: Mutex<VecDeque<Worker>>,
+    /// Workers at hand: spares that have arrived, or with `process = "reused"` those that served a call and are kept.
+    ///
+    /// Spares are taken in as they arrive, for descriptors on their way count against a limit that all processes of a user share.
+    ready: Mutex<Ready>,
     /// A zygote of the template's own (`process = "exec"`), ended with it.
     _zygote: Option<Arc<Zygote>>,
 }
@@ -36,6 +38,14 @@ impl std::fmt::Debug for Name {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Name")
     }
+}
+
+/// The workers at hand, and who waits for others.
+#[derive(Debug, Default)]
+struct Ready {
+    workers: VecDeque<Worker>,
+    /// Threads that wait at the control socket: each is owed one message, which nobody else may take.
+    waiting: usize,
 }
 
 /// Why there is no template.
@@ -96,7 +106,10 @@ impl Template {
             Err(error) => return Err(failed("receive the template's answer")(error)),
         };
         match codec::decode(&buffer[..received.bytes]) {
-            Ok(Readiness::Ready(entered)) => {
+            Ok(Readiness::Ready(entered)) if !is_all(&plan, entered) => {
+                Err(failed("enter every layer")(io::Error::other(format!("only {:?} were entered", entered.layers))))
+            }
+            Ok(Readiness::Ready(_)) => {
                 sent.map_err(failed("send the plan"))?;
                 let pidfd = received
                     .descriptors
@@ -107,8 +120,7 @@ impl Template {
                     pidfd,
                     names,
                     plan,
-                    entered,
-                    kept: Mutex::default(),
+                    ready: Mutex::default(),
                     _zygote: exclusive.then(|| Arc::clone(zygote)),
                 })
             }
@@ -122,61 +134,98 @@ impl Template {
         &self.plan
     }
 
-    /// Which layers its workers run in.
-    pub(super) fn entered(&self) -> Entered {
-        self.entered
-    }
-
     /// Whether every path still means what it meant.
     pub(super) fn is_fresh(&self) -> bool {
         self.names.iter().all(Name::still_holds)
     }
 
-    /// A worker that is kept from an earlier call.
-    pub(super) fn take_kept(&self) -> Option<Worker> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    fn ready(&self) -> MutexGuard<'_, Ready> {
+        self.ready.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Keeps a worker for the next call.
     pub(super) fn keep(&self, worker: Worker) {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).push_back(worker);
+        self.ready().workers.push_back(worker);
     }
 
-    /// Asks for one more worker, which [`Template::take`] gives to whoever comes first.
-    pub(super) fn ask(&self) -> io::Result<()> {
-        send(self.control.as_fd(), SPAWN, &[])
+    /// Takes in the spares that have arrived, unless another thread waits for them.
+    pub(super) fn take_in(&self) {
+        let mut ready = self.ready();
+        while ready.waiting == 0 {
+            match self.try_receive() {
+                Ok(Some(worker)) => ready.workers.push_back(worker),
+                Ok(None) | Err(_) => return,
+            }
+        }
     }
 
-    /// Takes a worker that was asked for. Any number of threads may wait: each message is one whole worker.
-    pub(super) fn take(&self) -> Result<Worker, NoWorker> {
+    /// Asks for a worker that nobody waits for yet.
+    pub(super) fn ask(&self) {
+        // A template that is gone says so when the worker is taken.
+        let _ = send(self.control.as_fd(), SPAWN, &[]);
+    }
+
+    /// Takes a worker: one that is at hand, or else one that was asked for. Any number of threads may wait: each message is one whole
+    /// worker. With `spare`, one more is asked for in its place.
+    pub(super) fn take(&self, spare: bool) -> Result<Worker, NoWorker> {
+        let at_hand = {
+            let mut ready = self.ready();
+            let at_hand = ready.workers.pop_front();
+            ready.waiting += usize::from(at_hand.is_none());
+            at_hand
+        };
+        let kept = self.plan.reused && at_hand.is_some();
+        if spare && !kept {
+            // A template that is gone says so when the worker is taken.
+            let _ = send(self.control.as_fd(), SPAWN, &[]);
+        }
+        match at_hand {
+            Some(worker) => Ok(worker),
+            None => {
+                let received = self.receive();
+                self.ready().waiting -= 1;
+                received
+            }
+        }
+    }
+
+    /// Waits for a worker that was asked for.
+    fn receive(&self) -> Result<Worker, NoWorker> {
         let deadline = Instant::now() + SETUP_TIME;
-        let mut buffer = [0; 128];
         loop {
-            let received = match receive(self.control.as_fd(), &mut buffer, RecvFlags::DONTWAIT) {
-                Ok(received) if received.bytes == 0 => return Err(NoWorker::NoTemplate),
-                Ok(received) => received,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    match wait_readable(self.control.as_fd(), Some(deadline)) {
-                        Ok(Readable::Yes) => continue,
-                        Ok(Readable::Late) => {
-                            let _ = rustix::process::pidfd_send_signal(&self.pidfd, Signal::KILL);
-                            return Err(NoWorker::NoTemplate);
-                        }
-                        Err(error) => return Err(NoWorker::Failed("poll", error)),
-                    }
+            if let Some(worker) = self.try_receive()? {
+                return Ok(worker);
+            }
+            match wait_readable(self.control.as_fd(), Some(deadline)) {
+                Ok(Readable::Yes) => {}
+                Ok(Readable::Late) => {
+                    // What hangs will not serve the next call either.
+                    let _ = rustix::process::pidfd_send_signal(&self.pidfd, Signal::KILL);
+                    return Err(NoWorker::NoTemplate);
                 }
-                Err(error) if error.raw_os_error() == Some(libc::ECONNRESET) => return Err(NoWorker::NoTemplate),
-                Err(error) => return Err(NoWorker::Failed("receive a worker", error)),
-            };
-            return match codec::decode(&buffer[..received.bytes]) {
-                Ok(Spawned::Worker) => self.assemble(received.descriptors).ok_or_else(|| {
-                    NoWorker::Failed("receive a worker's descriptors", io::Error::from(io::ErrorKind::InvalidData))
-                }),
-                Ok(Spawned::Failed { step, errno }) => {
-                    Err(NoWorker::Failed(step.name(), io::Error::from_raw_os_error(errno)))
-                }
-                Err(_) => Err(NoWorker::NoTemplate),
-            };
+                Err(error) => return Err(NoWorker::Failed("poll", error)),
+            }
+        }
+    }
+
+    /// Takes a worker if one has arrived.
+    fn try_receive(&self) -> Result<Option<Worker>, NoWorker> {
+        let mut buffer = [0; 128];
+        let received = match receive(self.control.as_fd(), &mut buffer, RecvFlags::DONTWAIT) {
+            Ok(received) if received.bytes == 0 => return Err(NoWorker::NoTemplate),
+            Ok(received) => received,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+            Err(error) if error.raw_os_error() == Some(libc::ECONNRESET) => return Err(NoWorker::NoTemplate),
+            Err(error) => return Err(NoWorker::Failed("receive a worker", error)),
+        };
+        match codec::decode(&buffer[..received.bytes]) {
+            Ok(Spawned::Worker) => self.assemble(received.descriptors).map(Some).ok_or_else(|| {
+                NoWorker::Failed("receive a worker's descriptors", io::Error::from(io::ErrorKind::InvalidData))
+            }),
+            Ok(Spawned::Failed { step, errno }) => {
+                Err(NoWorker::Failed(step.name(), io::Error::from_raw_os_error(errno)))
+            }
+            Err(_) => Err(NoWorker::NoTemplate),
         }
     }
 
@@ -187,6 +236,12 @@ impl Template {
         let captures = self.plan.stdout == Stream::Capture || self.plan.stderr == Stream::Capture;
         (output.is_some() == captures).then_some(Worker { channel, pidfd, status, output })
     }
+}
+
+/// Whether a template entered every layer that its plan names. Landlock may be missing only where nothing depends on it.
+fn is_all(plan: &Plan, entered: Entered) -> bool {
+    let needs_landlock = plan.has_paths() || !plan.tcp_ports.is_empty();
+    entered.layers == plan.layers || (!needs_landlock && entered.layers == plan.layers.without(Layer::Landlock))
 }
 
 /// Why there is no worker.

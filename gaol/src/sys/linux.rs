@@ -147,7 +147,7 @@ pub(crate) fn refusal(layer: Layer, step: &str, error: &std::io::Error) -> Refus
 pub(crate) fn refusal_for(layer: Layer, step: &str, object: String, error: &std::io::Error) -> Refusal {
     let errno = error.raw_os_error().unwrap_or(0);
     let reason = match errno {
-        libc::EMFILE | libc::ENFILE | libc::ENOMEM | libc::EAGAIN => Reason::Resources,
+        libc::EMFILE | libc::ENFILE | libc::ENOMEM | libc::EAGAIN | libc::ETOOMANYREFS => Reason::Resources,
         _ => Reason::Layer,
     };
     Refusal { layer: layer as u8, step: step.to_owned(), object, errno, reason }

@@ -14,12 +14,17 @@ pub(crate) fn enter(plan: &Plan) -> Result<(), Refusal> {
     // Private writable memory: heap, anonymous maps, copy-on-write maps of files. The stack is bounded beside it.
     lower(Resource::Data, plan.memory, "setrlimit(RLIMIT_DATA)")?;
     lower(Resource::Stack, Some(STACK), "setrlimit(RLIMIT_STACK)")?;
-    lower(Resource::Nofile, plan.files, "setrlimit(RLIMIT_NOFILE)")?;
     lower(Resource::Fsize, plan.file_size, "setrlimit(RLIMIT_FSIZE)")?;
     lower(Resource::Core, Some(0), "setrlimit(RLIMIT_CORE)")?;
     // Locked memory and message queues are nothing that a profile can ask for.
     lower(Resource::Memlock, Some(0), "setrlimit(RLIMIT_MEMLOCK)")?;
     lower(Resource::Msgqueue, Some(0), "setrlimit(RLIMIT_MSGQUEUE)")
+}
+
+/// Sets the limit on descriptors, in a worker: a template passes descriptors on, and the kernel bounds how many of its user's are on the
+/// way by the sender's limit.
+pub(crate) fn limit_files(plan: &Plan) -> Result<(), Refusal> {
+    lower(Resource::Nofile, plan.files, "setrlimit(RLIMIT_NOFILE)")
 }
 
 /// Sets the limit that counts from the start of a process: the kernel's own backstop for the parent's finer watch.
