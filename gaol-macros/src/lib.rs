@@ -73,7 +73,9 @@ use crate::report::Report;
 /// ```ignore
 /// /// May read the file that it is given, and nothing else.
 /// #[sandboxed(read = path, time = "500ms")]
-/// fn checksum(path: &Path) -> gaol::Result<u64> { … }
+/// fn checksum(path: &Path) -> gaol::Result<u64> {
+///     // ordinary Rust
+/// }
 /// ```
 ///
 /// A list may mix literals and expressions. `process` takes a literal only.
