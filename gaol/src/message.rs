@@ -39,6 +39,14 @@ pub(crate) enum Greeting {
 pub(crate) struct Fork {
     /// Flags of clone(2).
     pub(crate) namespaces: i32,
+    /// Its workers' threads are counted: the template is going to send its filter's listener.
+    pub(crate) counted: bool,
+}
+
+/// A template's one message to the zygote: how many threads a worker may have. The listener of its filter comes with it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Count {
+    pub(crate) threads: u64,
 }
 
 /// A template's first answer.

@@ -309,6 +309,7 @@ fn remedy(refusal: &Refusal) -> String {
         (Layer::Landlock, _) => {
             "boot a kernel with Landlock (5.13 or later, `landlock` in the `lsm=` list), or name no files and pass what is opened".to_owned()
         }
+        (Layer::Limits, Reason::Operation) => "write `threads = 1`, or `threads = \"none\"` to lift the limit".to_owned(),
         (Layer::Seccomp, _) => "use a kernel with CONFIG_SECCOMP_FILTER".to_owned(),
         _ => "see `gaol::support()` for what this system gives".to_owned(),
     }

@@ -50,6 +50,11 @@ impl Plan {
         self.layers.has(Layer::Namespaces)
     }
 
+    /// How many threads a worker may have, where that has to be counted: one is what a filter can refuse to exceed by itself.
+    pub(crate) fn counted_threads(&self) -> Option<u64> {
+        self.threads.filter(|&threads| threads > 1 && self.layers.has(Layer::Seccomp) && self.layers.has(Layer::Limits))
+    }
+
     /// Whether any path may be written.
     pub(crate) fn writes(&self) -> bool {
         self.grants.iter().any(|grant| grant.rights.write)

@@ -13,25 +13,27 @@ use rustix::process::{PidfdFlags, Signal, WaitId, WaitIdOptions};
 
 use super::worker::{self, Setup};
 use crate::entry;
-use crate::message::{Ended, LONGEST, Readiness, Spawned, Step};
-use crate::plan::{Plan, Refusal, Stream};
+use crate::message::{Count, Ended, LONGEST, Readiness, Spawned, Step};
+use crate::plan::{Plan, Reason, Refusal, Stream};
 use crate::support::Layer;
 use crate::sys::descriptors::{close_from, place, receive, send, socket_pair};
 use crate::sys::namespaces::Ids;
 use crate::sys::spawn::{self, Side, exit_now};
-use crate::sys::{self, refusal};
+use crate::sys::{self, own_refusal, refusal};
 use crate::wire::codec;
 
 /// The template's end of its control socket.
 const CONTROL: i32 = 3;
+/// Its end of the socket to the zygote, where threads are counted.
+const COUNTING: i32 = 4;
 
 /// From the fork to the end of the process.
-pub(super) fn main(socket: OwnedFd, ids: Ids) -> ! {
+pub(super) fn main(socket: OwnedFd, counting: Option<OwnedFd>, ids: Ids) -> ! {
     // The zygote's death is the template's, and the template's is its workers'.
     let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
     let _ = rustix::thread::set_name(c"gaol-template");
-    let Ok(control) = settle(socket) else { exit_now(super::EXIT_BROKEN) };
-    match prepare(&control, ids) {
+    let Ok((control, counting)) = settle(socket, counting) else { exit_now(super::EXIT_BROKEN) };
+    match prepare(&control, counting, ids) {
         Ok((plan, inherited)) => match serve(&control, &plan, &inherited) {
             Ok(never) => match never {},
             Err(_) => exit_now(super::EXIT_BROKEN),
@@ -43,22 +45,36 @@ pub(super) fn main(socket: OwnedFd, ids: Ids) -> ! {
     }
 }
 
-/// Keeps the control socket, and nothing else that the zygote had.
-fn settle(socket: OwnedFd) -> io::Result<OwnedFd> {
+/// Keeps its sockets, and nothing else that the zygote had.
+fn settle(socket: OwnedFd, counting: Option<OwnedFd>) -> io::Result<(OwnedFd, Option<OwnedFd>)> {
     // The zygote's own descriptors have owners in this copy of its memory, which are never dropped: the process ends by `_exit`.
+    // Both are lifted out of the way first, for either may have the other's number.
+    let lift = |fd: OwnedFd| -> io::Result<OwnedFd> {
+        let lifted = rustix::io::fcntl_dupfd_cloexec(&fd, COUNTING + 1)?;
+        std::mem::forget(fd);
+        Ok(lifted)
+    };
+    let (socket, counting) = (lift(socket)?, counting.map(lift).transpose()?);
     let control = place(socket.as_fd(), CONTROL)?;
+    let counting = counting.map(|fd| place(fd.as_fd(), COUNTING).inspect(|_| std::mem::forget(fd))).transpose()?;
     std::mem::forget(socket);
-    close_from(CONTROL + 1)?;
-    Ok(control)
+    close_from(if counting.is_some() { COUNTING + 1 } else { CONTROL + 1 })?;
+    Ok((control, counting))
 }
 
 /// Receives the plan and enters its layers.
-fn prepare(control: &OwnedFd, ids: Ids) -> Result<(Plan, Vec<OwnedFd>), Refusal> {
+fn prepare(control: &OwnedFd, counting: Option<OwnedFd>, ids: Ids) -> Result<(Plan, Vec<OwnedFd>), Refusal> {
     let pidfd = rustix::process::pidfd_open(rustix::process::getpid(), PidfdFlags::empty())
         .map_err(|errno| refusal(Layer::Hygiene, "pidfd_open", &errno.into()))?;
     let (plan, streams) =
         receive_plan(control).map_err(|error| refusal(Layer::Hygiene, "receive the plan", &error))?;
-    let entered = sys::enter(&plan, ids)?;
+    let (entered, listener) = sys::enter(&plan, ids)?;
+    match (listener, counting, plan.counted_threads()) {
+        (Some(listener), Some(counting), Some(threads)) => answer(&counting, &Count { threads }, &[listener.as_fd()])
+            .map_err(|error| refusal(Layer::Limits, "sendmsg(listener)", &error))?,
+        (None, None, None) => {}
+        _ => return Err(own_refusal(Layer::Limits, "count threads", String::new(), Reason::Layer)),
+    }
     // Some kernels forget it when credentials change.
     let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
     answer(control, &Readiness::Ready(entered), &[pidfd.as_fd()])

@@ -6,15 +6,16 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{Mode, OFlags};
-use rustix::net::RecvFlags;
+use rustix::net::{RecvFlags, SocketType};
 use rustix::process::{PidfdFlags, Signal, WaitId, WaitIdOptions};
 
 use super::template;
-use crate::message::{Fork, Greeting, Hello, LONGEST, Readiness};
+use crate::message::{Count, Fork, Greeting, Hello, LONGEST, Readiness};
 use crate::plan::Refusal;
 use crate::support::Layer;
-use crate::sys::descriptors::{self, adopt, close_from, place, receive};
+use crate::sys::descriptors::{self, adopt, close_from, place, receive, socket_pair};
 use crate::sys::namespaces::Ids;
+use crate::sys::notify::Counter;
 use crate::sys::spawn::{self, Side, exit_now};
 use crate::sys::{refusal, signals};
 use crate::wire::codec;
@@ -90,12 +91,12 @@ fn greet(control: &OwnedFd) -> Result<OwnedFd, (&'static str, io::Error)> {
 
 /// Forks templates until the application is gone.
 fn serve(control: &OwnedFd, application: OwnedFd) -> Result<Infallible, (&'static str, io::Error)> {
-    let mut templates: Vec<OwnedFd> = Vec::new();
+    let mut templates: Vec<Ward> = Vec::new();
     loop {
         let ready: Vec<bool> = {
             let mut fds: Vec<PollFd<'_>> = [control, &application]
                 .into_iter()
-                .chain(&templates)
+                .chain(templates.iter().flat_map(|template| [&template.pidfd, template.asking()]))
                 .map(|fd| PollFd::new(fd, PollFlags::IN))
                 .collect();
             match rustix::event::poll(&mut fds, None) {
@@ -107,11 +108,13 @@ fn serve(control: &OwnedFd, application: OwnedFd) -> Result<Infallible, (&'stati
         };
         // A template that ended is reaped; the application sees the end of its socket.
         let mut at = 2;
-        templates.retain(|template| {
-            let ended = ready[at];
-            at += 1;
+        templates.retain_mut(|template| {
+            let (ended, asks) = (ready[at], ready[at + 1]);
+            at += 2;
             if ended {
-                let _ = rustix::process::waitid(WaitId::PidFd(template.as_fd()), WaitIdOptions::EXITED);
+                let _ = rustix::process::waitid(WaitId::PidFd(template.pidfd.as_fd()), WaitIdOptions::EXITED);
+            } else if asks {
+                template.answer();
             }
             !ended
         });
@@ -129,19 +132,65 @@ fn serve(control: &OwnedFd, application: OwnedFd) -> Result<Infallible, (&'stati
 }
 
 /// The application is gone: nothing may stay behind.
-fn leave(templates: &[OwnedFd]) -> ! {
+fn leave(templates: &[Ward]) -> ! {
     for template in templates {
-        let _ = rustix::process::pidfd_send_signal(template, Signal::KILL);
+        let _ = rustix::process::pidfd_send_signal(&template.pidfd, Signal::KILL);
     }
     // Reaped here: whoever inherits this process may be an init that reaps nobody.
     for template in templates {
-        let _ = rustix::process::waitid(WaitId::PidFd(template.as_fd()), WaitIdOptions::EXITED);
+        let _ = rustix::process::waitid(WaitId::PidFd(template.pidfd.as_fd()), WaitIdOptions::EXITED);
     }
     exit_now(0)
 }
 
+/// A template, as its zygote keeps it.
+struct Ward {
+    pidfd: OwnedFd,
+    threads: Threads,
+}
+
+/// Who answers when a worker of a template wants one more thread.
+enum Threads {
+    /// Nobody: its filter does not ask.
+    Uncounted,
+    /// The template is going to send the listener of its filter.
+    Announced(OwnedFd),
+    Counted(Counter),
+}
+
+impl Ward {
+    /// What becomes readable when there is something to answer.
+    fn asking(&self) -> &OwnedFd {
+        match &self.threads {
+            Threads::Uncounted => &self.pidfd,
+            Threads::Announced(socket) => socket,
+            Threads::Counted(counter) => counter.listener(),
+        }
+    }
+
+    fn answer(&mut self) {
+        match &mut self.threads {
+            Threads::Uncounted => {}
+            Threads::Announced(socket) => {
+                let mut buffer = [0; 32];
+                let count = receive(socket.as_fd(), &mut buffer, RecvFlags::empty()).ok().and_then(|mut received| {
+                    let count = codec::decode::<Count>(&buffer[..received.bytes]).ok()?;
+                    Some(Counter::new(received.descriptors.pop()?, count.threads))
+                });
+                self.threads = count.map_or(Threads::Uncounted, Threads::Counted);
+            }
+            Threads::Counted(counter) => {
+                // Without a listener every question fails, as it should: nobody is left to ask.
+                if counter.answer().is_err() {
+                    self.threads = Threads::Uncounted;
+                }
+            }
+        }
+    }
+}
+
 /// Forks one template, which tells the application itself how it fares. An error means that the application is gone.
-fn fork_template(control: &OwnedFd) -> io::Result<Option<OwnedFd>> {
+fn fork_template(control: &OwnedFd) -> io::Result<Option<Ward>> {
     let mut buffer = [0; 64];
     let mut received = receive(control.as_fd(), &mut buffer, RecvFlags::empty())?;
     if received.bytes == 0 {
@@ -151,18 +200,31 @@ fn fork_template(control: &OwnedFd) -> io::Result<Option<OwnedFd>> {
         return Ok(None);
     };
     let ids = Ids::current();
+    let (ours, theirs) = if request.counted {
+        match socket_pair(SocketType::SEQPACKET) {
+            Ok((ours, theirs)) => (Threads::Announced(ours), Some(theirs)),
+            Err(error) => {
+                let _ = answer(&socket, &Readiness::Refused(refusal(Layer::Limits, "socketpair", &error)), &[]);
+                return Ok(None);
+            }
+        }
+    } else {
+        (Threads::Uncounted, None)
+    };
     let side = if request.namespaces == 0 { spawn::fork() } else { spawn::fork_into(request.namespaces) };
     match side {
         Ok(Side::Child) => {
-            let _ = std::panic::catch_unwind(|| template::main(socket, ids));
+            let _ = std::panic::catch_unwind(|| template::main(socket, theirs, ids));
             exit_now(super::EXIT_BROKEN)
         }
         Ok(Side::Parent(pid)) => {
-            Ok(Some(rustix::process::pidfd_open(pid, PidfdFlags::empty()).inspect_err(|_| {
-                // Without a handle it could not be reaped later. The application sees the end of its socket.
-                let _ = rustix::process::kill_process(pid, Signal::KILL);
-                let _ = rustix::process::waitid(WaitId::Pid(pid), WaitIdOptions::EXITED);
-            })?))
+            if let Ok(pidfd) = rustix::process::pidfd_open(pid, PidfdFlags::empty()) {
+                return Ok(Some(Ward { pidfd, threads: ours }));
+            }
+            // Without a handle it could not be reaped later. The application sees the end of its socket.
+            let _ = rustix::process::kill_process(pid, Signal::KILL);
+            let _ = rustix::process::waitid(WaitId::Pid(pid), WaitIdOptions::EXITED);
+            Ok(None)
         }
         Err(error) => {
             let _ = answer(&socket, &Readiness::Refused(clone_refusal(request.namespaces, &error)), &[]);

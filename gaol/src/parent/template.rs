@@ -12,7 +12,7 @@ use rustix::process::Signal;
 use super::resolve::{Name, Resolved};
 use super::wait::{Readable, wait_readable};
 use super::zygote::{NotStarted, SETUP_TIME, Zygote};
-use crate::message::{LONGEST, Readiness, SPAWN, Spawned};
+use crate::message::{Fork, LONGEST, Readiness, SPAWN, Spawned};
 use crate::plan::{Plan, Reason, Refusal, Stream};
 use crate::support::Layer;
 use crate::sys::descriptors::{receive, send, socket_pair};
@@ -86,7 +86,8 @@ impl Template {
         };
         let Resolved { plan, names } = resolved;
         let (control, theirs) = socket_pair(SocketType::SEQPACKET).map_err(failed("socketpair"))?;
-        zygote.fork(spawn::namespace_flags(&plan), &theirs).map_err(|_| NoTemplate::NoZygote)?;
+        let request = Fork { namespaces: spawn::namespace_flags(&plan), counted: plan.counted_threads().is_some() };
+        zygote.fork(&request, &theirs).map_err(|_| NoTemplate::NoZygote)?;
         drop(theirs);
         // If it is gone already, what it said before is still to be read.
         let sent = send_plan(&control, &plan);

@@ -85,9 +85,9 @@ impl Zygote {
     }
 
     /// Asks for a template, whose control socket `socket` becomes.
-    pub(super) fn fork(&self, namespaces: i32, socket: &OwnedFd) -> io::Result<()> {
+    pub(super) fn fork(&self, request: &Fork, socket: &OwnedFd) -> io::Result<()> {
         let mut bytes = Vec::new();
-        codec::encode(&Fork { namespaces }, &mut bytes, LONGEST as u64)
+        codec::encode(request, &mut bytes, LONGEST as u64)
             .map_err(|error| io::Error::other(error.to_string()))?;
         send(self.control.as_fd(), &bytes, &[socket.as_fd()])
     }

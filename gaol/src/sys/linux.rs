@@ -7,11 +7,14 @@ pub(crate) mod hygiene;
 pub(crate) mod landlock;
 pub(crate) mod limits;
 pub(crate) mod namespaces;
+pub(crate) mod notify;
 pub(crate) mod probe;
 pub(crate) mod seccomp;
 pub(crate) mod sigsys;
 pub(crate) mod signals;
 pub(crate) mod spawn;
+
+use std::os::fd::OwnedFd;
 
 use crate::plan::{Grant, Plan, Reason, Refusal};
 use crate::support::{Layer, Layers};
@@ -28,13 +31,15 @@ pub(crate) struct Entered {
 
 /// Enters every layer of `plan`, then checks that they hold. This cannot be undone.
 ///
+/// Where threads are counted, also gives the listener that the filter puts its questions to.
+///
 /// Runs in the *setup* window of a template: a single-threaded process forked into the namespaces that
 /// [`spawn::namespace_flags`] names, whose only descriptors are the three standard streams and its control socket.
 ///
 /// # Errors
 ///
 /// The refusal names the layer, the step and the errno. The process is then fit for nothing but exiting.
-pub(crate) fn enter(plan: &Plan, ids: Ids) -> Result<Entered, Refusal> {
+pub(crate) fn enter(plan: &Plan, ids: Ids) -> Result<(Entered, Option<OwnedFd>), Refusal> {
     let abi = landlock::abi();
     requirements(plan, abi)?;
     if plan.layers.has(Layer::Hygiene) {
@@ -57,20 +62,31 @@ pub(crate) fn enter(plan: &Plan, ids: Ids) -> Result<Entered, Refusal> {
     }
     capabilities::forbid_new_privileges()?;
     let landlocked = ruleset.is_some();
+    let mut listener = None;
     if let Some(ruleset) = ruleset {
         ruleset.enter()?;
     }
     if plan.layers.has(Layer::Seccomp) {
         sigsys::lead_to(plan.grants.iter().map(Grant::path).chain(plan.links.iter().map(|link| link.at.as_path())));
         sigsys::install_handler().map_err(|error| refusal(Layer::Seccomp, "rt_sigaction(SIGSYS)", &error))?;
-        for filter in seccomp::template_filters(&shape(plan)) {
+        let filter = seccomp::template_filters(&shape(plan)).remove(0);
+        if plan.counted_threads().is_some() {
+            listener = Some(notify::install(&filter).map_err(|error| counting_refusal(plan, &error))?);
+        } else {
             seccomp::install(&filter)
                 .map_err(|error| refusal(Layer::Seccomp, "seccomp(SECCOMP_SET_MODE_FILTER)", &error))?;
         }
     }
     probe::canaries(plan, landlocked)?;
     let layers = if landlocked { plan.layers } else { plan.layers.without(Layer::Landlock) };
-    Ok(Entered { layers, landlock_abi: if landlocked { abi.version } else { 0 } })
+    Ok((Entered { layers, landlock_abi: if landlocked { abi.version } else { 0 } }, listener))
+}
+
+/// Where a filter that asks cannot be installed, one that does not still can: then the number of threads is what cannot be kept.
+fn counting_refusal(plan: &Plan, error: &std::io::Error) -> Refusal {
+    let step = "seccomp(SECCOMP_FILTER_FLAG_NEW_LISTENER)";
+    let refusal = refusal_for(Layer::Limits, step, format!("threads = {}", plan.threads.unwrap_or(0)), error);
+    if refusal.reason == Reason::Layer { Refusal { reason: Reason::Operation, ..refusal } } else { refusal }
 }
 
 /// What the filters depend on.

@@ -56,19 +56,44 @@ pub(crate) struct Shape {
 /// They allow what a worker may do, and what a template must still do: fork workers, wait for them, kill them and
 /// install the worker's filter.
 pub(crate) fn template_filters(shape: &Shape) -> Vec<BpfProgram> {
-    vec![bpf::assemble_whole(
-        &syscalls::template(shape).into_rows(),
-        syscalls::UNLISTED,
-        syscalls::NEWEST,
-        shape.violation,
-    )]
+    let table = syscalls::template(shape);
+    vec![bpf::assemble_whole(&table, syscalls::UNLISTED, syscalls::NEWEST, shape.violation)]
 }
 
-/// The filter of one worker, to be installed as its last step. `pid` is the worker's own, as the worker sees it.
+/// The filter of a template's workers, to be installed as a worker's last step.
 ///
-/// It is short because every call of a sandboxed function pays for its installation.
+/// Every call of a sandboxed function pays for it. So it is short, and the template assembles it once: a worker only
+/// writes its own process id into it.
+#[derive(Clone, Debug)]
+pub(crate) struct WorkerFilter {
+    program: BpfProgram,
+    /// The instructions that compare with the worker's process id.
+    own: Vec<usize>,
+}
+
+impl WorkerFilter {
+    /// For workers of `shape`.
+    pub(crate) fn new(shape: &Shape) -> Self {
+        let program = bpf::assemble_addition(&syscalls::worker(SOMEBODY), shape.violation);
+        let own = (0..program.len()).filter(|index| program[*index].k == SOMEBODY).collect();
+        Self { program, own }
+    }
+
+    /// For the worker with this process id, as the worker itself sees it.
+    pub(crate) fn of(&mut self, pid: u32) -> &BpfProgram {
+        for index in &self.own {
+            self.program[*index].k = pid;
+        }
+        &self.program
+    }
+}
+
+/// Stands for the worker's process id until it is known. No process has it: ids end at 2^22.
+const SOMEBODY: u32 = 0x7FFF_FFFE;
+
+/// The filter of one worker. `pid` is the worker's own, as the worker sees it.
 pub(crate) fn worker_filter(shape: &Shape, pid: u32) -> BpfProgram {
-    bpf::assemble_addition(&syscalls::worker(pid).into_rows(), shape.violation)
+    WorkerFilter::new(shape).of(pid).clone()
 }
 
 /// Puts the calling thread, and what it starts from now on, under a filter. This cannot be undone.

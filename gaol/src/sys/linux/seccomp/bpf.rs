@@ -6,7 +6,7 @@
 
 use seccompiler::{BpfProgram, sock_filter};
 
-use super::rule::{Action, Condition, Decision, Rule, Test};
+use super::rule::{Action, Condition, Decision, Rule, Table, Test};
 use crate::profile::Violation;
 
 const LOAD: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
@@ -35,12 +35,7 @@ pub(super) const FOREIGN: u32 = 0x4000_0000;
 ///
 /// Calls of a foreign architecture and numbers from [`FOREIGN`] up kill. Numbers above `newest` get ENOSYS, as from a
 /// kernel that does not have them yet. What is left and not listed is `unlisted`.
-pub(super) fn assemble_whole(
-    rows: &[(u32, Decision)],
-    unlisted: Action,
-    newest: u32,
-    violation: Violation,
-) -> BpfProgram {
+pub(super) fn assemble_whole(table: &Table, unlisted: Action, newest: u32, violation: Violation) -> BpfProgram {
     let kill = returns(Action::Kill, violation);
     let mut program = vec![
         statement(LOAD, ARCHITECTURE),
@@ -50,17 +45,17 @@ pub(super) fn assemble_whole(
         jump(JUMP_IF_GREATER_OR_EQUAL, FOREIGN, 0, 1),
         kill,
     ];
-    let mut leaves = leaves(rows, unlisted, violation);
+    let mut leaves = leaves(table, unlisted, violation);
     leaves.push(Leaf { first: newest + 1, code: vec![returns(Action::Answer(libc::ENOSYS), violation)] });
-    program.extend(search(&leaves));
+    search(&leaves, &mut program);
     program
 }
 
 /// A program that decides on the listed calls and allows all others: to stand above one that [`assemble_whole`] made,
 /// which has judged architecture and number.
-pub(super) fn assemble_addition(rows: &[(u32, Decision)], violation: Violation) -> BpfProgram {
+pub(super) fn assemble_addition(table: &Table, violation: Violation) -> BpfProgram {
     let mut program = vec![statement(LOAD, NUMBER)];
-    program.extend(search(&leaves(rows, Action::Allow, violation)));
+    search(&leaves(table, Action::Allow, violation), &mut program);
     program
 }
 
@@ -71,7 +66,7 @@ struct Leaf {
 }
 
 /// Leaves that cover every number. Neighbours with the same code are one leaf.
-fn leaves(rows: &[(u32, Decision)], unlisted: Action, violation: Violation) -> Vec<Leaf> {
+fn leaves(table: &Table, unlisted: Action, violation: Violation) -> Vec<Leaf> {
     let mut leaves: Vec<Leaf> = Vec::new();
     let mut push = |first: u32, code: BpfProgram| {
         if leaves.last().is_none_or(|leaf| leaf.code != code) {
@@ -79,40 +74,54 @@ fn leaves(rows: &[(u32, Decision)], unlisted: Action, violation: Violation) -> V
         }
     };
     let mut next = 0;
-    for (number, decision) in rows {
-        if *number > next {
+    for (number, decision) in table.rows() {
+        if number > next {
             push(next, vec![returns(unlisted, violation)]);
         }
-        push(*number, decide(decision, violation));
+        push(number, decide(decision, violation));
         next = number + 1;
     }
     push(next, vec![returns(unlisted, violation)]);
     leaves
 }
 
-/// Finds the leaf of the number in the accumulator.
-fn search(leaves: &[Leaf]) -> BpfProgram {
-    let (below, above) = match leaves {
-        [leaf] => return leaf.code.clone(),
-        _ => leaves.split_at(leaves.len() / 2),
-    };
+/// Writes what finds the leaf of the number in the accumulator.
+fn search(leaves: &[Leaf], program: &mut BpfProgram) {
+    if let [leaf] = leaves {
+        program.extend_from_slice(&leaf.code);
+        return;
+    }
+    let (below, above) = leaves.split_at(leaves.len() / 2);
     let boundary = above[0].first;
-    let (below, above) = (search(below), search(above));
-    let mut code = match u8::try_from(below.len()) {
-        Ok(distance) => vec![jump(JUMP_IF_GREATER_OR_EQUAL, boundary, distance, 0)],
+    let length = length(below);
+    match u8::try_from(length) {
+        Ok(distance) => program.push(jump(JUMP_IF_GREATER_OR_EQUAL, boundary, distance, 0)),
         // A conditional jump reaches 255 instructions, an unconditional one any number.
-        Err(_) => vec![
+        Err(_) => program.extend([
             jump(JUMP_IF_GREATER_OR_EQUAL, boundary, 0, 1),
-            statement(JUMP, u32::try_from(below.len()).expect("a program is short")),
-        ],
-    };
-    code.extend(below);
-    code.extend(above);
-    code
+            statement(JUMP, u32::try_from(length).expect("a program is short")),
+        ]),
+    }
+    search(below, program);
+    search(above, program);
+}
+
+/// How many instructions [`search`] writes.
+fn length(leaves: &[Leaf]) -> usize {
+    if let [leaf] = leaves {
+        return leaf.code.len();
+    }
+    let (below, above) = leaves.split_at(leaves.len() / 2);
+    let length_below = length(below);
+    let jumps = if u8::try_from(length_below).is_ok() { 1 } else { 2 };
+    jumps + length_below + length(above)
 }
 
 fn decide(decision: &Decision, violation: Violation) -> BpfProgram {
-    let mut code: BpfProgram = decision.rules.iter().flat_map(|rule| apply(rule, violation)).collect();
+    let mut code = BpfProgram::new();
+    for rule in &decision.rules {
+        code.extend(apply(rule, violation));
+    }
     code.push(returns(decision.otherwise, violation));
     code
 }

@@ -1,5 +1,7 @@
 //! The words in which the tables of system calls are written.
 
+use std::collections::BTreeMap;
+
 use libc::c_long;
 
 /// What becomes of a call.
@@ -113,7 +115,7 @@ pub(super) struct Decision {
 
 /// A decision for each call that is listed.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Table(Vec<(u32, Decision)>);
+pub(super) struct Table(BTreeMap<u32, Decision>);
 
 impl Table {
     pub(super) fn always(&mut self, call: c_long, action: Action) {
@@ -135,13 +137,12 @@ impl Table {
     /// If the call is listed already: of two rows, a reader would find one. The tests build every table.
     pub(super) fn decide(&mut self, call: c_long, rules: Vec<Rule>, otherwise: Action) {
         let number = u32::try_from(call).expect("system call numbers are small");
-        assert!(self.0.iter().all(|(listed, _)| *listed != number), "system call {number} is listed twice");
-        self.0.push((number, Decision { rules, otherwise }));
+        let listed = self.0.insert(number, Decision { rules, otherwise });
+        assert!(listed.is_none(), "system call {number} is listed twice");
     }
 
     /// The rows, by number.
-    pub(super) fn into_rows(mut self) -> Vec<(u32, Decision)> {
-        self.0.sort_by_key(|(number, _)| *number);
-        self.0
+    pub(super) fn rows(&self) -> impl Iterator<Item = (u32, &Decision)> {
+        self.0.iter().map(|(number, decision)| (*number, decision))
     }
 }

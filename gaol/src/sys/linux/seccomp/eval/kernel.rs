@@ -1,0 +1,132 @@
+//! Has the kernel run the programs, in children that may be lost, and compares it with the interpreter.
+//!
+//! # Safety
+//!
+//! A child is forked from a test's thread and touches nothing but memory that was made before: every system call that it
+//! makes is answered by a filter and not carried out. It never returns.
+
+#![allow(unsafe_code)]
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use rustix::mm::{MapFlags, ProtFlags};
+use seccompiler::BpfProgram;
+
+use super::super::install;
+use super::corpus::Corpus;
+use super::interpreter::{Answer, Call, judge};
+use super::oracle::Process;
+use super::{Shape, programs, shapes};
+use crate::profile::Violation;
+
+/// Errnos that no filter gives, for answers that a child would not survive or must not be given.
+const ALLOWED: u32 = 4001;
+const TRAPPED: u32 = 4002;
+const KILLED: u32 = 4003;
+
+/// The same program, with every answer an errno.
+fn defused(program: &BpfProgram) -> BpfProgram {
+    const RETURN: u16 = 0x06;
+    let mut program = program.clone();
+    for instruction in program.iter_mut().filter(|instruction| instruction.code == RETURN) {
+        let errno = match Answer::of(instruction.k) {
+            Answer::Allow => ALLOWED,
+            Answer::Errno(_) => continue,
+            Answer::Trap => TRAPPED,
+            Answer::Kill => KILLED,
+        };
+        instruction.k = libc::SECCOMP_RET_ERRNO | errno;
+    }
+    program
+}
+
+/// Memory that a child and its parent share.
+struct Shared {
+    words: *mut AtomicU32,
+    length: usize,
+}
+
+impl Shared {
+    fn new(length: usize) -> Self {
+        let (protection, flags) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::SHARED);
+        // SAFETY: a new mapping, which nothing else knows.
+        let memory = unsafe { rustix::mm::mmap_anonymous(std::ptr::null_mut(), length * 4, protection, flags) };
+        Self { words: memory.unwrap().cast(), length }
+    }
+
+    fn words(&self) -> &[AtomicU32] {
+        // SAFETY: the mapping has this many words, is zeroed, and is never unmapped.
+        unsafe { std::slice::from_raw_parts(self.words, self.length) }
+    }
+}
+
+/// What the kernel answers to each call under one program.
+fn ask_kernel(program: &BpfProgram, calls: &[Call]) -> Vec<Answer> {
+    let program = defused(program);
+    let shared = Shared::new(calls.len() + 1);
+    let (answers, done) = shared.words().split_at(calls.len());
+    // SAFETY: see the module's paragraph.
+    let child = unsafe { libc::fork() };
+    assert!(child >= 0, "fork: {}", std::io::Error::last_os_error());
+    if child == 0 {
+        if install(&program).is_ok() {
+            for (call, answer) in calls.iter().zip(answers) {
+                let [a, b, c, d, e, f] = call.arguments;
+                // SAFETY: the filter answers every call with an errno: the kernel does nothing.
+                unsafe { libc::syscall(i64::from(call.number.cast_signed()), a, b, c, d, e, f) };
+                // SAFETY: the address of this thread's `errno`.
+                let location = unsafe { libc::__errno_location() };
+                // SAFETY: as above.
+                answer.store(unsafe { location.read() }.cast_unsigned(), Ordering::Relaxed);
+            }
+        }
+        done[0].store(1, Ordering::Release);
+        loop {
+            // Not even its own end is a call that is carried out.
+            std::hint::spin_loop();
+        }
+    }
+    let start = Instant::now();
+    while done[0].load(Ordering::Acquire) == 0 && start.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_micros(200));
+    }
+    let finished = done[0].load(Ordering::Acquire) == 1;
+    // SAFETY: `child` is this process's own and has not been waited for.
+    unsafe { libc::kill(child, libc::SIGKILL) };
+    // SAFETY: as above; the status is not asked for.
+    let mut st = 0; unsafe { libc::waitpid(child, &raw mut st, 0) }; if !finished { println!("status {st:x} answered {:?}", answers.iter().position(|a| a.load(Ordering::Relaxed)==0).map(|i| calls[i].to_string())); }
+    assert!(finished, "the child did not finish");
+    let answer = |errno: &AtomicU32| match errno.load(Ordering::Relaxed) {
+        0 => panic!("the filter was not installed"),
+        ALLOWED => Answer::Allow,
+        TRAPPED => Answer::Trap,
+        KILLED => Answer::Kill,
+        errno => Answer::Errno(errno.cast_signed()),
+    };
+    answers.iter().map(answer).collect()
+}
+
+#[test]
+fn kernel_and_interpreter_agree() {
+    let corpus = Corpus::new();
+    // Beside the corpus, numbers from outside of the tables.
+    let outside = [471, 512, 1024, 0x3FFF_FFFF, 0x4000_0000, 0x4000_003B, 0x7FFF_FFFF, 0x8000_0000, u32::MAX];
+    let calls: Vec<Call> =
+        corpus.all().copied().chain(outside.into_iter().map(|number| Call::new(number, [0; 6]))).collect();
+    let mut compared = 0;
+    let plain = |shape: &Shape| {
+        shape.violation == Violation::Deny && shape.write == shape.tcp && shape.private_root == shape.threads
+    };
+    for shape in shapes().iter().filter(|shape| plain(shape)) {
+        for program in programs(shape, Process::Worker) {
+            let answers = ask_kernel(&program, &calls);
+            for (call, kernel) in calls.iter().zip(answers) {
+                let interpreted = judge(std::slice::from_ref(&program), call);
+                assert_eq!(kernel, interpreted, "{call} under {shape:?}");
+                compared += 1;
+            }
+        }
+    }
+    println!("{compared} answers of the kernel compared");
+}

@@ -1,0 +1,267 @@
+//! What every call must get, written from the promises, in plain code and plain numbers.
+//!
+//! Deliberately nothing of the tables is used here, not even libc's constants: a number mistyped there is found here.
+
+use super::super::syscalls::name;
+use super::super::{Paths, Shape};
+use super::interpreter::{Answer, Call};
+use super::{NEWEST, PID};
+use crate::profile::Violation;
+
+/// Who makes the call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Process {
+    Template,
+    Worker,
+}
+
+const EPERM: i32 = 1;
+const EAGAIN: i32 = 11;
+const EACCES: i32 = 13;
+const EINVAL: i32 = 22;
+const ENOSYS: i32 = 38;
+const EAFNOSUPPORT: i32 = 97;
+
+/// What the process gets.
+pub(super) fn answer(shape: &Shape, process: Process, call: &Call) -> Answer {
+    let template = in_template(shape, call);
+    match process {
+        Process::Template => template,
+        Process::Worker => template.and_later(in_worker(shape, call)),
+    }
+}
+
+/// A refusal is an errno or, if the profile says so, the handler's to report.
+fn refused(shape: &Shape, errno: i32) -> Answer {
+    match shape.violation {
+        Violation::Deny => Answer::Errno(errno),
+        Violation::Kill => Answer::Trap,
+    }
+}
+
+/// What the worker's own filter takes away.
+pub(super) fn in_worker(shape: &Shape, call: &Call) -> Answer {
+    let Some(name) = name(call.number.into()) else { return Answer::Allow };
+    let low = |index: usize| call.arguments[index] as u32;
+    let itself = low(0) == PID;
+    let allowed = match name {
+        "kill" | "tkill" | "tgkill" => itself,
+        "prlimit64" => (itself || low(0) == 0) && call.arguments[2] == 0,
+        "sched_getaffinity" if !itself && low(0) != 0 => return Answer::Errno(ENOSYS),
+        "clone" => low(0) & 0x1_0000 != 0,
+        "fork" | "seccomp" | "pidfd_send_signal" => false,
+        "pidfd_open" => return Answer::Errno(ENOSYS),
+        "prctl" => matches!(low(0), 15 | 16 | 3 | 0x5356_4D41),
+        _ => true,
+    };
+    if allowed { Answer::Allow } else { refused(shape, EPERM) }
+}
+
+pub(super) fn in_template(shape: &Shape, call: &Call) -> Answer {
+    if call.number >= 0x4000_0000 {
+        return Answer::Kill;
+    }
+    if call.number > NEWEST {
+        return Answer::Errno(ENOSYS);
+    }
+    let Some(name) = name(call.number.into()) else { return refused(shape, EPERM) };
+    let arguments = &call.arguments;
+    let low = |index: usize| arguments[index] as u32;
+    let high = |index: usize| (arguments[index] >> 32) as u32;
+    let allowed_if = |allowed: bool| if allowed { Answer::Allow } else { refused(shape, EPERM) };
+    let allowed_or = |allowed: bool, errno: i32| if allowed { Answer::Allow } else { Answer::Errno(errno) };
+    let has_paths = shape.paths != Paths::None;
+    let writes = has_paths && shape.write;
+
+    match name {
+        // Always.
+        "read" | "write" | "readv" | "writev" | "pread64" | "pwrite64" | "preadv" | "pwritev" | "preadv2"
+        | "pwritev2" | "lseek" | "close" | "dup" | "dup2" | "dup3" | "fstat" | "ftruncate" | "fsync" | "fdatasync"
+        | "fadvise64" | "copy_file_range" | "sendfile" | "pipe" | "poll" | "ppoll" | "select" | "pselect6"
+        | "epoll_create" | "epoll_create1" | "epoll_ctl" | "epoll_wait" | "epoll_pwait" | "epoll_pwait2"
+        | "eventfd" | "eventfd2" | "munmap" | "brk" | "mincore" | "set_robust_list" | "set_tid_address" | "rseq"
+        | "gettid" | "sched_yield" | "exit" | "exit_group" | "restart_syscall" | "getcpu" | "sched_getaffinity"
+        | "rt_sigprocmask" | "rt_sigreturn" | "rt_sigpending" | "rt_sigsuspend" | "rt_sigtimedwait" | "sigaltstack"
+        | "pause" | "kill" | "tkill" | "tgkill" | "nanosleep" | "gettimeofday" | "time" | "getpid" | "getppid"
+        | "getuid" | "geteuid" | "getgid" | "getegid" | "getresuid" | "getresgid" | "getgroups" | "getpgrp"
+        | "uname" | "prlimit64" | "getcwd" | "recvfrom" | "recvmsg" | "shutdown" | "getsockname" | "getpeername"
+        | "fork" | "waitid" | "pidfd_open" | "pidfd_send_signal" => Answer::Allow,
+        // getrlimit of x86_64; libc goes by prlimit64 elsewhere.
+        "getrlimit" => allowed_if(cfg!(target_arch = "x86_64")),
+
+        // Never, whatever the profile says of violations.
+        "ptrace" | "bpf" | "userfaultfd" => Answer::Kill,
+        "clone3"
+        | "openat2"
+        | "pidfd_getfd"
+        | "process_vm_readv"
+        | "memfd_create"
+        | "io_uring_setup"
+        | "io_uring_enter"
+        | "io_uring_register"
+        | "landlock_create_ruleset"
+        | "landlock_add_rule"
+        | "landlock_restrict_self"
+        | "futex_waitv"
+        | "futex_wake"
+        | "futex_wait"
+        | "futex_requeue" => Answer::Errno(ENOSYS),
+        "splice" | "sysinfo" => Answer::Errno(EPERM),
+
+        // By their arguments.
+        "close_range" => allowed_if(matches!(low(2), 0 | 4)),
+        "pipe2" => allowed_if(low(1) & !0o2_004_000 == 0),
+        "fcntl" => allowed_if(match low(1) {
+            // DUPFD GETFD SETFD GETFL, GETLK SETLK SETLKW, OFD_*, DUPFD_CLOEXEC
+            0..=3 | 5..=7 | 36..=38 | 1030 => true,
+            4 => {
+                let direct = if cfg!(target_arch = "x86_64") { 0o40_000 } else { 0o200_000 };
+                low(2) & (0o20_000 | 0o1_000_000 | direct) == 0
+            }
+            _ => false,
+        }),
+        "ioctl" => allowed_if(matches!(low(1), 0x5401 | 0x802C_542A | 0x5413 | 0x541B | 0x5421 | 0x5450 | 0x5451)),
+        "mmap" => mmap(shape, call),
+        "mprotect" if low(2) & 0x0300_0004 != 0 => refused(shape, EACCES),
+        "mprotect" => allowed_if(is_data(arguments[2])),
+        "pkey_mprotect" => refused(shape, if low(2) & 0x0300_0004 != 0 { EACCES } else { EPERM }),
+        "mremap" => allowed_if(arguments[3] <= 3),
+        "msync" => allowed_if(has_paths),
+        "madvise" => match low(2) {
+            0..=4 | 8 | 10 | 14 | 15 | 16 | 18 | 25 | 102 | 103 => Answer::Allow,
+            100 | 101 | 12 | 22 | 23 => refused(shape, EPERM),
+            _ => Answer::Errno(EINVAL),
+        },
+        "membarrier" => allowed_or(matches!(low(0), 0 | 8 | 16 | 32 | 64), EINVAL),
+        "clone" => match low(0) {
+            0x3D_0F00 | 0x7D_0F00 => allowed_or(shape.threads, EAGAIN),
+            17 | 0x120_0011 => Answer::Allow,
+            _ => refused(shape, EPERM),
+        },
+        "futex" => match low(1) & !0x180 {
+            0 | 1 | 3 | 4 | 5 | 9 | 10 => Answer::Allow,
+            6 | 7 | 8 | 11 | 12 | 13 => Answer::Errno(ENOSYS),
+            _ => Answer::Errno(EINVAL),
+        },
+        "arch_prctl" => allowed_if(low(0) == 0x1003),
+        "rt_sigaction" => allowed_if(low(0) != 31),
+        "clock_gettime" | "clock_getres" | "clock_nanosleep" => allowed_or(low(0) <= 7, EINVAL),
+        "getpgid" | "getsid" => allowed_if(low(0) == 0),
+        "getrusage" => allowed_if(matches!(low(0), 0 | 1)),
+        "getrandom" => allowed_or(low(2) & !5 == 0, EINVAL),
+        "prctl" => allowed_if(match low(0) {
+            15 | 16 | 3 | 1 | 38 => true,
+            0x5356_4D41 => arguments[1] == 0,
+            22 => low(1) == 2,
+            _ => false,
+        }),
+        "seccomp" => allowed_if(low(0) == 1 && low(1) == 0),
+        "shmat" => refused(shape, if low(2) & 0x8000 != 0 { EACCES } else { EPERM }),
+
+        // Paths.
+        "newfstatat" | "statx" if !has_paths => Answer::Trap,
+        "newfstatat" | "statx" | "faccessat" | "faccessat2" | "readlinkat" | "chdir" | "stat" | "lstat" | "access"
+        | "readlink" => match shape.paths {
+            Paths::None => refused(shape, EPERM),
+            Paths::Visible => Answer::Allow,
+            Paths::Judged => Answer::Trap,
+        },
+        "getdents64" | "getdents" | "fstatfs" | "fchdir" => allowed_if(has_paths),
+        "statfs" if has_paths && !shape.private_root => refused(shape, EACCES),
+        "statfs" => allowed_if(has_paths),
+        "openat" => open(shape, low(2), low(3)),
+        "open" => open(shape, low(1), low(2)),
+
+        // Changes.
+        "truncate" | "unlinkat" | "symlinkat" | "renameat" | "unlink" | "rmdir" | "rename" | "link" | "symlink"
+            if writes =>
+        {
+            Answer::Allow
+        }
+        "mkdirat" if writes => allowed_if(low(2) & 0o7000 == 0),
+        "mkdir" | "creat" if writes => allowed_if(low(1) & 0o7000 == 0),
+        "renameat2" if writes => allowed_if(low(4) <= 2),
+        "linkat" if writes => allowed_if(matches!(low(4), 0 | 0x400)),
+        "truncate" | "unlinkat" | "symlinkat" | "renameat" | "unlink" | "rmdir" | "rename" | "link" | "symlink"
+        | "mkdirat" | "mkdir" | "creat" | "renameat2" | "linkat"
+            if has_paths =>
+        {
+            refused(shape, EACCES)
+        }
+        "fallocate" | "sync_file_range" => allowed_if(writes),
+        "flock" => allowed_if(writes || has_paths && matches!(low(1), 1 | 5 | 8)),
+        "utimensat" => allowed_if(writes && shape.private_root && low(1) == 0 && high(1) == 0),
+
+        // Sockets.
+        "socket" => {
+            let tcp = matches!(low(0), 2 | 10) && low(1) & !0o2_004_000 == 1 && matches!(low(2), 0 | 6);
+            allowed_or(shape.tcp && tcp, EAFNOSUPPORT)
+        }
+        "connect" => allowed_if(shape.tcp),
+        "socketpair" => {
+            let pair = low(0) == 1 && matches!(low(1) & !0o2_004_000, 1 | 5) && low(2) == 0;
+            allowed_or(pair, EAFNOSUPPORT)
+        }
+        "sendto" => allowed_if(low(3) & 0x2000_0000 == 0 && arguments[4] == 0),
+        "sendmsg" => allowed_if(low(2) & 0x2000_0000 == 0),
+        "setsockopt" => allowed_if(match low(1) {
+            1 => matches!(low(2), 2 | 7 | 8 | 9 | 13 | 15 | 20 | 21),
+            6 => matches!(low(2), 1 | 3..=6 | 12 | 18),
+            0 => matches!(low(2), 1 | 2 | 11),
+            41 => matches!(low(2), 16 | 25 | 26),
+            _ => false,
+        }),
+        "getsockopt" => allowed_if(match low(1) {
+            1 => matches!(low(2), 2 | 3 | 4 | 7 | 8 | 9 | 13 | 15 | 20 | 21 | 30 | 38 | 39),
+            6 => matches!(low(2), 1..=6 | 11 | 12 | 18),
+            0 => matches!(low(2), 1 | 2 | 11),
+            41 => matches!(low(2), 16 | 25 | 26),
+            _ => false,
+        }),
+
+        _ => refused(shape, EPERM),
+    }
+}
+
+fn is_data(protection: u64) -> bool {
+    let beyond = if cfg!(target_arch = "aarch64") { 0x30 } else { 0 };
+    protection & !(3 | beyond) == 0
+}
+
+fn mmap(shape: &Shape, call: &Call) -> Answer {
+    let [_, _, protection, flags, _, _] = call.arguments;
+    if protection & 0x0300_0004 != 0 {
+        return refused(shape, EACCES);
+    }
+    // FIXED FIXED_NOREPLACE NORESERVE STACK DENYWRITE
+    let common = 0x10 | 0x10_0000 | 0x4000 | 0x2_0000 | 0x800;
+    let anonymous = 0x20;
+    let kind = flags & 0xF;
+    let rest = flags & !0xF;
+    let allowed = match kind {
+        2 => rest & !(common | anonymous) == 0,
+        1 => shape.paths != Paths::None && rest & !common == 0,
+        8 => rest == anonymous,
+        _ => false,
+    };
+    if allowed && is_data(protection) { Answer::Allow } else { refused(shape, EPERM) }
+}
+
+fn open(shape: &Shape, flags: u32, mode: u32) -> Answer {
+    let (path_only, create, truncate, unnamed) = (0o10_000_000, 0o100, 0o1000, 0o20_000_000);
+    let makes = flags & (create | unnamed) != 0;
+    if shape.paths == Paths::None {
+        return refused(shape, EPERM);
+    }
+    if flags & path_only != 0 {
+        return if shape.paths == Paths::Visible { Answer::Allow } else { refused(shape, EACCES) };
+    }
+    match flags & 3 {
+        3 => refused(shape, EACCES),
+        0 if flags & truncate != 0 => refused(shape, EACCES),
+        0 if !makes => Answer::Allow,
+        _ if !shape.write => refused(shape, EACCES),
+        _ if makes && mode & 0o7000 != 0 => refused(shape, EPERM),
+        _ => Answer::Allow,
+    }
+}
