@@ -157,10 +157,8 @@ fn entry(private: &TokenStream, profile: &Profile, function: &Function) -> Token
     let name = signature.ident.unraw().to_string();
     let types: Vec<String> = function.parameters.iter().map(|parameter| text(&parameter.ty)).collect();
     let signature_text = format!("fn({}){}", types.join(", "), text(&signature.output));
-    let parameter_names = function.parameters.iter().map(|parameter| match parameter.name() {
-        Some(name) => name.unraw().to_string(),
-        None => text(&parameter.pattern),
-    });
+    let (keys, expressions): (Vec<_>, Vec<_>) =
+        profile.dynamic.iter().map(|(key, expression)| (key.as_str(), text(expression))).unzip();
     let profile = profile::value(private, profile);
     quote! {
         static __GAOL_ENTRY: #private::Entry = #private::Entry::new(
@@ -170,7 +168,7 @@ fn entry(private: &TokenStream, profile: &Profile, function: &Function) -> Token
             #private::column!(),
             #signature_text,
             #profile,
-            &[#(#parameter_names),*],
+            &[#((#keys, #expressions)),*],
             __gaol_serve,
         );
     }

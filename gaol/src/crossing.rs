@@ -171,7 +171,11 @@ fn reply<T: Serialize + ?Sized>(kind: Kind, value: &T, cap: u64) -> Reply {
     let mut frame = vec![0; HEADER];
     match codec::encode(value, &mut frame, cap.saturating_add(HEADER as u64)) {
         Ok(()) => Reply { kind, frame },
-        Err(EncodeError::TooLarge { .. }) => Reply::new(Kind::Unable, format!("its result takes more than the {cap} bytes that are allowed; allow more with `reply = …`").as_bytes()),
+        Err(EncodeError::TooLarge { .. }) => Reply::new(
+            Kind::Unable,
+            format!("its result takes more than the {cap} bytes that are allowed; allow more with `reply = …`")
+                .as_bytes(),
+        ),
         Err(error) => Reply::new(Kind::Unable, format!("its result cannot be encoded: {error}").as_bytes()),
     }
 }

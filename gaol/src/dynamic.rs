@@ -228,7 +228,9 @@ pub trait PathValues {
 }
 
 /// What `net` and `env` may be: one text, or several.
-#[diagnostic::on_unimplemented(message = "`{Self}` is no text; expected `&str` or `String`, or an array, slice or `Vec` of them")]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no text; expected `&str` or `String`, or an array, slice or `Vec` of them"
+)]
 pub trait TextValues {
     /// Hands over each text.
     fn each(&self, visit: &mut dyn FnMut(&str));
@@ -246,7 +248,9 @@ pub trait DurationValue {
 }
 
 /// What sizes and counts may be.
-#[diagnostic::on_unimplemented(message = "`{Self}` is no size or count; expected an integer, or text such as \"64MiB\"")]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no size or count; expected an integer, or text such as \"64MiB\""
+)]
 pub trait NumberValue {
     /// As a number of bytes; `None` lifts the limit.
     ///
@@ -263,7 +267,9 @@ pub trait NumberValue {
 }
 
 /// What keys with a fixed set of words may be.
-#[diagnostic::on_unimplemented(message = "`{Self}` is none of the words that belong here; expected text, or the enum itself")]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is none of the words that belong here; expected text, or the enum itself"
+)]
 pub trait ChoiceValue<T> {
     /// The choice.
     ///

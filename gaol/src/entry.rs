@@ -11,6 +11,7 @@ pub struct Entry {
     line: u32,
     column: u32,
     profile: Profile,
+    computed: &'static [(&'static str, &'static str)],
     serve: fn(Request<'_>) -> Reply,
     id: u64,
 }
@@ -27,7 +28,7 @@ impl Entry {
         column: u32,
         signature: &'static str,
         profile: Profile,
-        _parameters: &'static [&'static str],
+        computed: &'static [(&'static str, &'static str)],
         serve: fn(Request<'_>) -> Reply,
     ) -> Self {
         let mut id = hash(FNV_OFFSET, name.as_bytes());
@@ -35,7 +36,7 @@ impl Entry {
         id = hash(id, file.as_bytes());
         id = hash(id, &line.to_le_bytes());
         id = hash(id, &column.to_le_bytes());
-        Self { name, file, line, column, profile, serve, id }
+        Self { name, file, line, column, profile, computed, serve, id }
     }
 
     /// The function with its module path.
@@ -66,6 +67,12 @@ impl Entry {
     #[must_use]
     pub fn profile(&self) -> &Profile {
         &self.profile
+    }
+
+    /// The keys whose value is computed at each call: key and expression, as they are written.
+    #[must_use]
+    pub fn computed_keys(&self) -> &'static [(&'static str, &'static str)] {
+        self.computed
     }
 
     /// Tells this function, with this signature, from every other in the binary.

@@ -27,7 +27,9 @@ pub enum Error {
         call: Box<Call>,
     },
     /// The call was made by sandboxed code, which may start no processes.
-    #[error("{call} was called inside a sandbox, which may start no other; call it from the application and pass its result in")]
+    #[error(
+        "{call} was called inside a sandbox, which may start no other; call it from the application and pass its result in"
+    )]
     Nested {
         /// The function.
         call: Box<Call>,
@@ -347,7 +349,7 @@ impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.syscall {
             Some(name) => write!(f, "the system call {name}, which its profile does not allow"),
-            None => f.write_str("a system call that no profile allows"),
+            None => f.write_str("a system call that its profile does not allow"),
         }
     }
 }
@@ -490,7 +492,9 @@ fn limit_in_bytes(limit: Option<u64>) -> String {
 fn remedy_for(error: &io::Error) -> &'static str {
     match error.raw_os_error() {
         Some(libc::EMFILE) => "; raise the limit on open files (RLIMIT_NOFILE), or close some",
-        Some(libc::ETOOMANYREFS) => "; too many descriptors of this user are on their way between processes (bounded by RLIMIT_NOFILE)",
+        Some(libc::ETOOMANYREFS) => {
+            "; too many descriptors of this user are on their way between processes (bounded by RLIMIT_NOFILE)"
+        }
         Some(libc::ENFILE) => "; the whole system is out of open files (fs.file-max)",
         Some(libc::EAGAIN) => "; the limit on processes (RLIMIT_NPROC or a pids cgroup) is reached",
         Some(libc::ENOMEM) => "; the system is out of memory",

@@ -1,6 +1,5 @@
 //! Sandbox a function with one attribute.
 
-
 #[doc(hidden)]
 pub mod __private;
 mod child;
@@ -14,6 +13,7 @@ mod dynamic;
 mod entry;
 mod error;
 mod init;
+mod manifest;
 mod message;
 mod parent;
 mod plan;
@@ -28,10 +28,12 @@ pub use gaol_macros::sandboxed;
 
 pub use crate::crossing::Returned;
 pub use crate::dynamic::{ChoiceValue, DurationValue, NumberValue, PathValues, TextValues};
+pub use crate::entry::Entry;
 pub use crate::error::{
     Call, Error, FunctionError, Outcome, PathProblem, ProtocolProblem, Result, Unprepared, Unsupported, Violation,
 };
 pub use crate::init::init;
+pub use crate::manifest::profiles;
 pub use crate::parent::{prepare, support};
 pub use crate::profile::{
     AddressPattern, Limits, Operation, Output, PathPattern, Process, Profile, ProfilePath, Violation as OnViolation,

@@ -13,6 +13,7 @@ use std::ffi::OsString;
 use std::hash::{BuildHasher, RandomState};
 use std::os::unix::ffi::OsStringExt;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
 
@@ -105,11 +106,7 @@ impl PendingCall {
         // Arguments must fit into the child's memory, so its limit is theirs.
         let cap = self.profile.limits().memory.unwrap_or(u64::MAX / 2);
         let environment = self.environment();
-        let encoded = if environment.is_empty() {
-            Ok(())
-        } else {
-            codec::encode(&environment, &mut frame, cap)
-        };
+        let encoded = if environment.is_empty() { Ok(()) } else { codec::encode(&environment, &mut frame, cap) };
         let prefix = (frame.len() - HEADER) as u64;
         encoded.and_then(|()| codec::encode(arguments, &mut frame, cap)).map_err(|error| Error::Arguments {
             call: self.call(),
@@ -147,7 +144,7 @@ impl PendingCall {
             let (worker, template) = application
                 .worker(self.key.clone(), &self.profile, self.layers)
                 .map_err(|unavailable| self.unavailable(unavailable))?;
-            let nonce = nonce().wrapping_add(application.tick());
+            let nonce = nonce();
             frame[8..16].copy_from_slice(&nonce.to_le_bytes());
             let terms = Terms {
                 nonce,
@@ -251,11 +248,9 @@ impl PendingCall {
             }
             Unavailable::NotStarted(NotStarted { step, source }) => Error::Start { call, step, source },
             Unavailable::Refused(refusal) => match refusal.reason {
-                Reason::Resources => Error::Start {
-                    call,
-                    step: refusal.step,
-                    source: std::io::Error::from_raw_os_error(refusal.errno),
-                },
+                Reason::Resources => {
+                    Error::Start { call, step: refusal.step, source: std::io::Error::from_raw_os_error(refusal.errno) }
+                }
                 Reason::Changed => Error::Path {
                     call,
                     operation: self.operation_of(&refusal),
@@ -287,9 +282,7 @@ impl PendingCall {
             .allowed_operations()
             .iter()
             .find(|operation| match operation.path() {
-                Some(path) => {
-                    path == object || std::fs::canonicalize(path).is_ok_and(|path| path == object)
-                }
+                Some(path) => path == object || std::fs::canonicalize(path).is_ok_and(|path| path == object),
                 None => refusal.reason == Reason::Operation && refusal.step.contains("tcp:"),
             })
             .map(ToString::to_string)
@@ -325,11 +318,11 @@ fn describe(entry: &Entry) -> Call {
     }
 }
 
-/// A number that a child cannot foresee.
+/// A number that no other call has, and that a child cannot foresee: SipHash of a counter, under a key that the system drew.
 fn nonce() -> u64 {
-    // The standard library seeds this from the system, once a thread, and steps it from then on.
-    static SEED: OnceLock<u64> = OnceLock::new();
-    *SEED.get_or_init(|| RandomState::new().hash_one(std::process::id()))
+    static KEY: OnceLock<RandomState> = OnceLock::new();
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    KEY.get_or_init(RandomState::new).hash_one((std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed)))
 }
 
 /// Starts the zygote and the templates of every sandboxed function in the binary, so that the first calls are as fast as the rest, and
@@ -371,9 +364,7 @@ pub fn support() -> Support {
         found.push((Layer::Landlock, Availability::Unavailable { step, errno: abi.errno }));
     }
     let nowhere = |step: String, errno: i32| Support {
-        layers: Layer::ALL
-            .map(|layer| (layer, Availability::Unavailable { step: step.clone(), errno }))
-            .to_vec(),
+        layers: Layer::ALL.map(|layer| (layer, Availability::Unavailable { step: step.clone(), errno })).to_vec(),
         landlock_abi: abi.version,
     };
     if child::is_child() || !init::is_entry_point() {

@@ -194,15 +194,8 @@ pub struct Profile {
 
 impl Profile {
     /// The profile that allows nothing but to compute, within the default limits.
-    pub const NOTHING: Self = Self::from_parts(
-        &[],
-        &[],
-        Limits::DEFAULT,
-        Output::Capture,
-        Output::Capture,
-        Process::Fresh,
-        Violation::Deny,
-    );
+    pub const NOTHING: Self =
+        Self::from_parts(&[], &[], Limits::DEFAULT, Output::Capture, Output::Capture, Process::Fresh, Violation::Deny);
 
     /// For the attribute.
     #[doc(hidden)]

@@ -62,7 +62,7 @@ fn a_whole_function() {
                         ::gaol::__private::Process::Fresh,
                         ::gaol::__private::Violation::Deny,
                     ),
-                    &["path", "width"],
+                    &[],
                     __gaol_serve,
                 );
                 fn __gaol_errors() -> ::gaol::__private::ErrorCodec<
@@ -348,10 +348,7 @@ fn patterns_go_to_the_body() {
             _unused: u8,
             r#type: u8,
             "fn((u8, u8), u8, u8, Point, (u8, u8), u8, u8, u8) -> gaol::Result<()>",
-            &[
-            "Point { x, y }",
-            "_unused",
-            "type",
+            &[],
             #[allow(unused_imports)]
             ): ((u8, u8), u8, u8, Point, (u8, u8), u8, u8, u8)|
             ::gaol::__private::assert_crosses::<Point>();
@@ -449,7 +446,7 @@ fn a_renamed_library() {
                         my::sandbox::__private::Process::Fresh,
                         my::sandbox::__private::Violation::Deny,
                     ),
-                    &["a"],
+                    &[],
                     __gaol_serve,
                 );
                 fn __gaol_errors() -> my::sandbox::__private::ErrorCodec<
@@ -499,10 +496,10 @@ fn a_raw_name_is_shown_without_its_prefix() {
         "fn r#match(r#type: u8) -> gaol::Result<()> { Ok(()) }",
         &["\"match\"", "fn r#match", "&["],
         expect![[r#"
-        fn r#match(r#type: u8) -> gaol::Result<()> {
-        ::gaol::__private::concat!(::gaol::__private::module_path!(), "::", "match"),
-        &["type"],
-    "#]],
+            fn r#match(r#type: u8) -> gaol::Result<()> {
+            ::gaol::__private::concat!(::gaol::__private::module_path!(), "::", "match"),
+            &[],
+        "#]],
     );
 }
 

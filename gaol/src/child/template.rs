@@ -66,12 +66,13 @@ fn settle(socket: OwnedFd, counting: Option<OwnedFd>) -> io::Result<(OwnedFd, Op
 fn prepare(control: &OwnedFd, counting: Option<OwnedFd>, ids: Ids) -> Result<(Plan, Vec<OwnedFd>), Refusal> {
     let pidfd = rustix::process::pidfd_open(rustix::process::getpid(), PidfdFlags::empty())
         .map_err(|errno| refusal(Layer::Hygiene, "pidfd_open", &errno.into()))?;
-    let (plan, streams) =
-        receive_plan(control).map_err(|error| refusal(Layer::Hygiene, "receive the plan", &error))?;
+    let (plan, streams) = receive_plan(control).map_err(|error| refusal(Layer::Hygiene, "receive the plan", &error))?;
     let (entered, listener) = sys::enter(&plan, ids)?;
     match (listener, counting, plan.counted_threads()) {
-        (Some(listener), Some(counting), Some(threads)) => answer(&counting, &Count { threads }, &[listener.as_fd()])
-            .map_err(|error| refusal(Layer::Limits, "sendmsg(listener)", &error))?,
+        (Some(listener), Some(counting), Some(threads)) => {
+            answer(&counting, &Count { threads }, &[listener.as_fd()])
+                .map_err(|error| refusal(Layer::Limits, "sendmsg(listener)", &error))?
+        }
         (None, None, None) => {}
         _ => return Err(own_refusal(Layer::Limits, "count threads", String::new(), Reason::Layer)),
     }

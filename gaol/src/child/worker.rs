@@ -123,7 +123,9 @@ fn serve(setup: &Setup<'_>, channel: &mut std::fs::File) -> io::Result<()> {
     }
     let reply = match setup.entries.find(call.entry) {
         Some(entry) => run(entry, Request { arguments, cap: setup.plan.reply.unwrap_or(u64::MAX) }),
-        None => Reply::new(Kind::Unable, b"it is not registered in the child; is it in a library that was loaded later?"),
+        None => {
+            Reply::new(Kind::Unable, b"it is not registered in the child; is it in a library that was loaded later?")
+        }
     };
     send(channel, &call, reply)
 }

@@ -196,7 +196,8 @@ fn fork_template(control: &OwnedFd) -> io::Result<Option<Ward>> {
     if received.bytes == 0 {
         return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
     }
-    let (Ok(request), Some(socket)) = (codec::decode::<Fork>(&buffer[..received.bytes]), received.descriptors.pop()) else {
+    let (Ok(request), Some(socket)) = (codec::decode::<Fork>(&buffer[..received.bytes]), received.descriptors.pop())
+    else {
         return Ok(None);
     };
     let ids = Ids::current();

@@ -2,11 +2,10 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
-use super::slot::Slot;
 use super::resolve::{Unresolved, resolve};
+use super::slot::Slot;
 use super::template::{NoTemplate, NoWorker, Template, Worker};
 use super::zygote::{NotStarted, Zygote};
 use crate::plan::{Reason, Refusal};
@@ -32,7 +31,6 @@ pub(super) struct Application {
     making: Mutex<()>,
     /// What refused namespaces on this system, once something did.
     no_namespaces: OnceLock<Refusal>,
-    clock: AtomicU64,
 }
 
 /// Whom the children belong to: a process that forks, or becomes another user, needs others.
@@ -93,7 +91,6 @@ impl Application {
             templates: RwLock::default(),
             making: Mutex::default(),
             no_namespaces: OnceLock::new(),
-            clock: AtomicU64::new(0),
         }
     }
 
@@ -253,10 +250,5 @@ impl Application {
         if zygote.as_ref().is_some_and(|current| Arc::ptr_eq(current, gone)) {
             *zygote = None;
         }
-    }
-
-    /// A number that no other call of this process has.
-    pub(super) fn tick(&self) -> u64 {
-        self.clock.fetch_add(1, Ordering::Relaxed)
     }
 }

@@ -38,11 +38,17 @@ pub(super) struct Terms {
 /// What came of a call.
 pub(super) enum Answer {
     /// A whole frame that answers this call.
-    Reply { kind: Kind, payload: Vec<u8> },
+    Reply {
+        kind: Kind,
+        payload: Vec<u8>,
+    },
     /// The worker was gone before it had been sent anything: the call may be made on another.
     NeverBegan,
     /// The worker ended, as its template has it from the kernel. With the last report that it made of itself.
-    Ended { ended: Ended, report: Option<(Kind, Vec<u8>)> },
+    Ended {
+        ended: Ended,
+        report: Option<(Kind, Vec<u8>)>,
+    },
     TimedOut,
     CpuExceeded,
     Unbelievable(ProtocolProblem),
@@ -114,6 +120,10 @@ struct Exchange<'a> {
 impl Exchange<'_> {
     fn run(&mut self, output: &mut Output) -> Answer {
         let whole = self.request.len();
+        // What a kept worker says between two calls answers neither: it is not asked again.
+        if self.terms.reused && (self.receive().is_err() || !self.received.is_empty() || !self.open) {
+            return Answer::NeverBegan;
+        }
         if let Err(answer) = self.send() {
             return answer;
         }
@@ -201,7 +211,8 @@ impl Exchange<'_> {
             return Ok(Some(Answer::CpuExceeded));
         }
         // No sooner than all processors together could use up what is left.
-        let processors = std::thread::available_parallelism().map_or(1, |count| u32::try_from(count.get()).unwrap_or(1));
+        let processors =
+            std::thread::available_parallelism().map_or(1, |count| u32::try_from(count.get()).unwrap_or(1));
         watch.next = Instant::now() + ((watch.limit - used) / processors).max(Duration::from_millis(1));
         Ok(None)
     }

@@ -51,7 +51,8 @@ pub(super) fn resolve(profile: &Profile, layers: Layers) -> Result<Resolved, Unr
     let mut names = Vec::new();
     for operation in profile.file_operations() {
         let Some(path) = operation.path() else { continue };
-        let target = follow(path).map_err(|(path, problem)| Unresolved { operation: operation.to_string(), path, problem })?;
+        let target =
+            follow(path).map_err(|(path, problem)| Unresolved { operation: operation.to_string(), path, problem })?;
         let rights = match operation {
             Operation::FileReadAll(_) => Rights { read: true, write: false },
             Operation::FileWriteAll(_) => Rights { read: false, write: true },

@@ -112,10 +112,9 @@ impl Template {
             }
             Ok(Readiness::Ready(_)) => {
                 sent.map_err(failed("send the plan"))?;
-                let pidfd = received
-                    .descriptors
-                    .pop()
-                    .ok_or_else(|| failed("receive the template's pidfd")(io::Error::from(io::ErrorKind::InvalidData)))?;
+                let pidfd = received.descriptors.pop().ok_or_else(|| {
+                    failed("receive the template's pidfd")(io::Error::from(io::ErrorKind::InvalidData))
+                })?;
                 Ok(Self {
                     control,
                     pidfd,

@@ -36,5 +36,8 @@ pub(super) fn poll_until(fds: &mut [PollFd<'_>], deadline: Option<Instant>) -> i
 
 fn timespec(duration: Duration) -> Timespec {
     // A time that no clock reaches is as good as none.
-    Timespec { tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX / 2), tv_nsec: i64::from(duration.subsec_nanos()) }
+    Timespec {
+        tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX / 2),
+        tv_nsec: i64::from(duration.subsec_nanos()),
+    }
 }

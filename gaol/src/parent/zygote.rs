@@ -42,13 +42,11 @@ impl Zygote {
         let deadline = Instant::now() + SETUP_TIME;
         let (control, theirs) = socket_pair(SocketType::SEQPACKET).map_err(NotStarted::at("socketpair"))?;
         let (mut errors, errors_of_child) = io::pipe().map_err(NotStarted::at("pipe2"))?;
-        let null = std::fs::File::options()
-            .write(true)
-            .open("/dev/null")
-            .map_err(NotStarted::at("open /dev/null"))?;
+        let null = std::fs::File::options().write(true).open("/dev/null").map_err(NotStarted::at("open /dev/null"))?;
         // An application may have closed its standard streams, so that these have their numbers.
         let above_streams = |fd: OwnedFd| {
-            rustix::io::fcntl_dupfd_cloexec(&fd, 3).map_err(|errno| NotStarted::at("fcntl(F_DUPFD_CLOEXEC)")(errno.into()))
+            rustix::io::fcntl_dupfd_cloexec(&fd, 3)
+                .map_err(|errno| NotStarted::at("fcntl(F_DUPFD_CLOEXEC)")(errno.into()))
         };
         let (stdin, stdout, stderr) =
             (above_streams(theirs)?, above_streams(null.into())?, above_streams(errors_of_child.into())?);
@@ -87,8 +85,7 @@ impl Zygote {
     /// Asks for a template, whose control socket `socket` becomes.
     pub(super) fn fork(&self, request: &Fork, socket: &OwnedFd) -> io::Result<()> {
         let mut bytes = Vec::new();
-        codec::encode(request, &mut bytes, LONGEST as u64)
-            .map_err(|error| io::Error::other(error.to_string()))?;
+        codec::encode(request, &mut bytes, LONGEST as u64).map_err(|error| io::Error::other(error.to_string()))?;
         send(self.control.as_fd(), &bytes, &[socket.as_fd()])
     }
 
@@ -131,9 +128,9 @@ fn greet(control: &OwnedFd, deadline: Instant) -> Result<OwnedFd, NotStarted> {
         }
     };
     if received.bytes == 0 {
-        return Err(NotStarted::at("the new process ended before it was a zygote; does the binary need LD_LIBRARY_PATH?")(
-            io::Error::from(io::ErrorKind::UnexpectedEof),
-        ));
+        return Err(NotStarted::at(
+            "the new process ended before it was a zygote; does the binary need LD_LIBRARY_PATH?",
+        )(io::Error::from(io::ErrorKind::UnexpectedEof)));
     }
     match codec::decode(&buffer[..received.bytes]) {
         Ok(Greeting::Ready { nonce: returned, build: theirs }) if returned == nonce && theirs == build => received

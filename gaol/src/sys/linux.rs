@@ -10,8 +10,8 @@ pub(crate) mod namespaces;
 pub(crate) mod notify;
 pub(crate) mod probe;
 pub(crate) mod seccomp;
-pub(crate) mod sigsys;
 pub(crate) mod signals;
+pub(crate) mod sigsys;
 pub(crate) mod spawn;
 
 use std::os::fd::OwnedFd;

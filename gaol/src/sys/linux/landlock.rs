@@ -128,7 +128,8 @@ pub(crate) fn open(grant: &Grant, layer: Layer) -> Result<OwnedFd, Refusal> {
             _ => refusal,
         }
     };
-    let fd = rustix::fs::open(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty()).map_err(failed)?;
+    let fd =
+        rustix::fs::open(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty()).map_err(failed)?;
     let stat = rustix::fs::fstat(&fd).map_err(failed)?;
     if (Identity { device: stat.st_dev, inode: stat.st_ino }) != grant.identity {
         return Err(own_refusal(layer, "find what the parent saw", object(), Reason::Changed));
@@ -176,6 +177,10 @@ fn refused(step: &str, error: &RulesetError) -> Refusal {
         }
         source = cause.source();
     }
-    let reason = if matches!(errno, libc::ENOMEM | libc::EMFILE | libc::ENFILE) { Reason::Resources } else { Reason::Layer };
-    Refusal { errno, ..own_refusal(Layer::Landlock, step, if errno == 0 { error.to_string() } else { String::new() }, reason) }
+    let reason =
+        if matches!(errno, libc::ENOMEM | libc::EMFILE | libc::ENFILE) { Reason::Resources } else { Reason::Layer };
+    Refusal {
+        errno,
+        ..own_refusal(Layer::Landlock, step, if errno == 0 { error.to_string() } else { String::new() }, reason)
+    }
 }

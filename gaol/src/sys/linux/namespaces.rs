@@ -88,7 +88,8 @@ fn map_ids(ids: Ids) -> Result<(), Refusal> {
 
 fn write_file(path: &CStr, text: &str) -> Result<(), Refusal> {
     let failed = |error: io::Error| refusal(Layer::Namespaces, &format!("write {}", path.to_string_lossy()), &error);
-    let fd = rustix::fs::open(path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty()).map_err(|errno| failed(errno.into()))?;
+    let fd = rustix::fs::open(path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())
+        .map_err(|errno| failed(errno.into()))?;
     std::fs::File::from(fd).write_all(text.as_bytes()).map_err(failed)
 }
 

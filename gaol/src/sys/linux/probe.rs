@@ -86,5 +86,8 @@ fn flown(layer: Layer, step: &str) -> Refusal {
 
 /// A canary that was stopped by something else than the layer.
 fn flew(layer: Layer, step: &str, errno: Errno) -> Refusal {
-    Refusal { errno: errno.raw_os_error(), ..own_refusal(layer, &format!("self-probe: {step}"), String::new(), Reason::Canary) }
+    Refusal {
+        errno: errno.raw_os_error(),
+        ..own_refusal(layer, &format!("self-probe: {step}"), String::new(), Reason::Canary)
+    }
 }

@@ -95,7 +95,14 @@ fn ask_kernel(program: &BpfProgram, calls: &[Call]) -> Vec<Answer> {
     // SAFETY: `child` is this process's own and has not been waited for.
     unsafe { libc::kill(child, libc::SIGKILL) };
     // SAFETY: as above; the status is not asked for.
-    let mut st = 0; unsafe { libc::waitpid(child, &raw mut st, 0) }; if !finished { println!("status {st:x} answered {:?}", answers.iter().position(|a| a.load(Ordering::Relaxed)==0).map(|i| calls[i].to_string())); }
+    let mut st = 0;
+    unsafe { libc::waitpid(child, &raw mut st, 0) };
+    if !finished {
+        println!(
+            "status {st:x} answered {:?}",
+            answers.iter().position(|a| a.load(Ordering::Relaxed) == 0).map(|i| calls[i].to_string())
+        );
+    }
     assert!(finished, "the child did not finish");
     let answer = |errno: &AtomicU32| match errno.load(Ordering::Relaxed) {
         0 => panic!("the filter was not installed"),

@@ -1,0 +1,155 @@
+//! The manifest: every sandboxed function of the binary, with its profile as the attribute would write it.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::entry::{self, Entry};
+use crate::profile::{Limits, Operation, Output, Process, Profile, Violation};
+
+/// Every sandboxed function that is linked into this binary, sorted by name and place: the same in every build of the same source.
+///
+/// ```
+/// for function in gaol::profiles() {
+///     println!("{} ({}:{}): {}", function.name(), function.file(), function.line(), function.profile());
+/// }
+/// ```
+pub fn profiles() -> impl Iterator<Item = &'static Entry> {
+    let mut entries: Vec<_> = entry::entries().collect();
+    entries.sort_by_key(|entry| (entry.name(), entry.file(), entry.line(), entry.column()));
+    entries.into_iter()
+}
+
+/// As the attribute would be written, without the limits that are the defaults: `read = "/data", time = "2s"`.
+impl fmt::Display for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut keys = Keys { f, first: true };
+        for (name, paths) in [
+            ("read", paths(self, |operation| matches!(operation, Operation::FileReadAll(_)))),
+            ("write", paths(self, |operation| matches!(operation, Operation::FileWriteAll(_)))),
+            ("metadata", paths(self, |operation| matches!(operation, Operation::FileReadMetadata(_)))),
+            ("net", self.tcp_ports().map(|port| format!("\"tcp:{port}\"")).collect()),
+            ("env", self.environment().map(|name| format!("{name:?}")).collect()),
+        ] {
+            keys.list(name, &paths)?;
+        }
+        let (limits, default) = (self.limits(), Limits::DEFAULT);
+        keys.changed("time", limits.time, default.time, duration)?;
+        keys.changed("cpu", limits.cpu, default.cpu, duration)?;
+        keys.changed("memory", limits.memory, default.memory, size)?;
+        keys.changed("files", limits.files, default.files, |count| count.to_string())?;
+        keys.changed("threads", limits.threads, default.threads, |count| count.to_string())?;
+        keys.changed("file_size", limits.file_size, default.file_size, size)?;
+        keys.changed("reply", limits.reply, default.reply, size)?;
+        keys.chosen("stdout", self.stdout(), Output::Capture)?;
+        keys.chosen("stderr", self.stderr(), Output::Capture)?;
+        keys.chosen("process", self.process(), Process::Fresh)?;
+        keys.chosen("violation", self.violation(), Violation::Deny)
+    }
+}
+
+fn paths(profile: &Profile, wanted: impl Fn(&Operation) -> bool) -> Vec<String> {
+    let operations = profile.allowed_operations().iter().filter(|operation| wanted(operation));
+    operations.filter_map(Operation::path).map(|path| format!("{path:?}")).collect()
+}
+
+/// Writes keys with commas between them.
+struct Keys<'a, 'b> {
+    f: &'a mut fmt::Formatter<'b>,
+    first: bool,
+}
+
+impl Keys<'_, '_> {
+    fn key(&mut self, name: &str, value: impl fmt::Display) -> fmt::Result {
+        let comma = if std::mem::take(&mut self.first) { "" } else { ", " };
+        write!(self.f, "{comma}{name} = {value}")
+    }
+
+    fn list(&mut self, name: &str, values: &[String]) -> fmt::Result {
+        match values {
+            [] => Ok(()),
+            [value] => self.key(name, value),
+            values => self.key(name, format_args!("[{}]", values.join(", "))),
+        }
+    }
+
+    fn changed<T: Copy + PartialEq>(
+        &mut self,
+        name: &str,
+        value: Option<T>,
+        default: Option<T>,
+        text: fn(T) -> String,
+    ) -> fmt::Result {
+        match value {
+            value if value == default => Ok(()),
+            None => self.key(name, "\"none\""),
+            Some(value) => self.key(name, text(value)),
+        }
+    }
+
+    fn chosen<T: PartialEq + fmt::Display>(&mut self, name: &str, value: T, default: T) -> fmt::Result {
+        if value == default { Ok(()) } else { self.key(name, format_args!("\"{value}\"")) }
+    }
+}
+
+/// In the largest unit that says it exactly.
+fn duration(time: Duration) -> String {
+    const UNITS: [(&str, u128); 4] = [("h", 3_600_000), ("min", 60_000), ("s", 1_000), ("ms", 1)];
+    let milliseconds = time.as_millis();
+    if Duration::from_millis(u64::try_from(milliseconds).unwrap_or(u64::MAX)) != time {
+        // Only a `Duration` that was computed is finer than the attribute's text can say.
+        return format!("Duration::from_nanos({})", time.as_nanos());
+    }
+    let (unit, length) = UNITS.into_iter().find(|(_, length)| milliseconds % length == 0).unwrap_or(("ms", 1));
+    format!("\"{}{unit}\"", milliseconds / length)
+}
+
+/// In the largest unit that says it exactly.
+fn size(bytes: u64) -> String {
+    const UNITS: [(&str, u64); 5] = [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
+    let (unit, length) = UNITS.into_iter().find(|(_, length)| bytes % length == 0).unwrap_or(("B", 1));
+    format!("\"{}{unit}\"", bytes / length)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use super::*;
+    use crate::profile::{AddressPattern, PathPattern, ProfilePath};
+
+    #[test]
+    fn a_profile_of_defaults_prints_nothing() {
+        assert_eq!(Profile::NOTHING.to_string(), "");
+    }
+
+    #[test]
+    fn a_profile_prints_as_the_attribute_is_written() {
+        static OPERATIONS: [Operation; 4] = [
+            Operation::FileReadAll(PathPattern::Subpath(ProfilePath::from_checked("/a"))),
+            Operation::NetworkOutbound(AddressPattern::Tcp(443)),
+            Operation::FileReadAll(PathPattern::Subpath(ProfilePath::from_checked("/b"))),
+            Operation::FileWriteAll(PathPattern::Subpath(ProfilePath::from_checked("/c"))),
+        ];
+        static ENVIRONMENT: [Cow<'static, str>; 1] = [Cow::Borrowed("TZ")];
+        let limits = Limits {
+            time: Some(Duration::from_millis(1500)),
+            cpu: Some(Duration::from_secs(120)),
+            memory: Some(3 << 20),
+            files: None,
+            ..Limits::DEFAULT
+        };
+        let profile = Profile::from_parts(
+            &OPERATIONS,
+            &ENVIRONMENT,
+            limits,
+            Output::Null,
+            Output::Capture,
+            Process::Reused,
+            Violation::Kill,
+        );
+        assert_eq!(
+            profile.to_string(),
+            r#"read = ["/a", "/b"], write = "/c", net = "tcp:443", env = "TZ", time = "1500ms", cpu = "2min", memory = "3MiB", files = "none", stdout = "null", process = "reused", violation = "kill""#
+        );
+    }
+}
