@@ -20,6 +20,8 @@ mod tests;
 
 use std::fmt::{self, Display, Write};
 
+#[cfg(test)]
+pub(crate) use decode::DecodeError;
 pub(crate) use decode::decode;
 pub(crate) use encode::{EncodeError, encode};
 
