@@ -54,10 +54,25 @@ pub(crate) fn exit_now(code: i32) -> ! {
     unsafe { libc::_exit(code) }
 }
 
+/// What fork(2) and clone(2) answer, as a type. No negative number may ever become a process id: signals to -1 go to everybody.
 fn side(answer: libc::c_long) -> io::Result<Side> {
     match i32::try_from(answer) {
         Ok(0) => Ok(Side::Child),
-        Ok(pid) => Pid::from_raw(pid).map(Side::Parent).ok_or_else(io::Error::last_os_error),
-        Err(_) => Err(io::Error::last_os_error()),
+        Ok(pid @ 1..) => Pid::from_raw(pid).map(Side::Parent).ok_or_else(|| io::ErrorKind::InvalidData.into()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_positive_answer_is_a_process() {
+        assert!(matches!(side(0), Ok(Side::Child)));
+        assert!(matches!(side(7), Ok(Side::Parent(pid)) if pid.as_raw_nonzero().get() == 7));
+        for failure in [-1, -7, i64::from(i32::MIN), i64::MAX] {
+            assert!(side(failure).is_err(), "{failure}");
+        }
     }
 }
