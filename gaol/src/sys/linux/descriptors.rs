@@ -76,9 +76,16 @@ pub(crate) struct Received {
 pub(crate) fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8], flags: RecvFlags) -> io::Result<Received> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
-    let message = rustix::io::retry_on_intr(|| {
-        rustix::net::recvmsg(socket, &mut [IoSliceMut::new(buffer)], &mut control, flags | RecvFlags::CMSG_CLOEXEC)
-    })?;
+    let mut once = || {
+        rustix::io::retry_on_intr(|| {
+            rustix::net::recvmsg(socket, &mut [IoSliceMut::new(buffer)], &mut control, flags | RecvFlags::CMSG_CLOEXEC)
+        })
+    };
+    let message = match once() {
+        // The other end is gone and left something unread. The kernel says so once, before what that end sent last.
+        Err(rustix::io::Errno::CONNRESET) => once()?,
+        other => other?,
+    };
     let mut descriptors = Vec::new();
     for entry in control.drain() {
         if let RecvAncillaryMessage::ScmRights(fds) = entry {
