@@ -47,9 +47,7 @@ pub(crate) fn perform(act: InheritedAct, place: &Place) -> Attempt {
             let count = call!(libc::SYS_pread64, fd, buffer.as_mut_ptr(), buffer.len(), 0)?;
             Ok(String::from_utf8_lossy(&buffer[..count]).into_owned())
         }
-        I::Descriptor(kind) => {
-            call!(libc::SYS_fcntl, planted(kind), libc::F_GETFD).map(|_| "open".into())
-        }
+        I::Descriptor(kind) => call!(libc::SYS_fcntl, planted(kind), libc::F_GETFD).map(|_| "open".into()),
         I::AnyDescriptor => {
             // The channel is descriptor 3.
             let open: Vec<i32> = (4..2048).filter(|&fd| call!(libc::SYS_fcntl, fd, libc::F_GETFD).is_ok()).collect();
@@ -67,7 +65,12 @@ pub(crate) fn perform(act: InheritedAct, place: &Place) -> Attempt {
             call!(libc::SYS_rt_sigprocmask, libc::SIG_BLOCK, 0, &raw mut mask, 8)?;
             if mask == 0 { Err(Refusal::Absent) } else { Ok(format!("blocked {mask:#x}")) }
         }
-        I::IgnoredSignals => found(signals_that(|handler| handler == libc::SIG_IGN)),
+        I::IgnoredSignals => {
+            // SIGPIPE and SIGXFSZ are ignored so that a function gets EPIPE and EFBIG. Signals 32 and 33 belong to libc.
+            let kept = [libc::SIGPIPE, libc::SIGXFSZ, 32, 33];
+            let ignored = signals_that(|handler| handler == libc::SIG_IGN);
+            found(ignored.into_iter().filter(|signal| !kept.contains(signal)).collect())
+        }
         I::HandledSignals => found(signals_that(|handler| handler != libc::SIG_IGN && handler != libc::SIG_DFL)),
         I::Timers => {
             let mut value = [0_u64; 4];
@@ -162,28 +165,45 @@ pub(crate) fn rows() -> Vec<Row> {
         Plant::UserNamespace,
     ];
     for plant in plants {
-        rows.push(row(109, format!("an inherited descriptor: {plant:?}"), I::Descriptor(plant)).always(EBADF)
-            .open_without(&[Hygiene]));
+        rows.push(
+            row(109, format!("an inherited descriptor: {plant:?}"), I::Descriptor(plant))
+                .always(EBADF)
+                .open_elsewhere(),
+        );
     }
     for profile in [Nothing, Read] {
-        rows.push(row(109, format!("any descriptor under {profile:?}"), I::AnyDescriptor).under(profile)
-            .always(Answer::Absent).open_without(&[Hygiene]));
+        rows.push(
+            row(109, format!("any descriptor under {profile:?}"), I::AnyDescriptor)
+                .under(profile)
+                .always(Answer::Absent)
+                .open_elsewhere(),
+        );
     }
-    rows.push(row(18, "write(inherited descriptor)", I::WritePlanted).always(EBADF).open_without(&[Hygiene]));
-    rows.push(row(18, "pread(inherited descriptor)", I::ReadPlanted).always(EBADF).open_without(&[Hygiene]));
-    rows.push(row(110, "the parent's secret variable", I::SecretVariable).always(Answer::Absent).open_without(&[Hygiene]));
-    rows.push(row(110, "any variable", I::AnyVariable).always(Answer::Absent).open_without(&[Hygiene]));
-    rows.push(row(110, "the parent's arguments", I::Arguments).always(Answer::Absent)
-        .no_control("no layer: the child is started with arguments of its own"));
-    rows.push(row(111, "a secret in the parent's memory", I::ParentMemory).always(Answer::Absent)
-        .no_control("no layer: the child never has the parent's memory; the run scans a fork of the parent instead"));
-    rows.push(row(112, "blocked signals", I::BlockedSignals).always(Answer::Absent).open_without(&[Hygiene]));
-    rows.push(row(112, "ignored signals", I::IgnoredSignals).always(Answer::Absent).open_without(&[Hygiene]));
+    rows.push(row(18, "write(inherited descriptor)", I::WritePlanted).always(EBADF).open_elsewhere());
+    rows.push(row(18, "pread(inherited descriptor)", I::ReadPlanted).always(EBADF).open_elsewhere());
+    rows.push(row(110, "the parent's secret variable", I::SecretVariable).always(Answer::Absent).open_elsewhere());
+    rows.push(row(110, "any variable", I::AnyVariable).always(Answer::Absent).open_elsewhere());
+    rows.push(
+        row(110, "the parent's arguments", I::Arguments)
+            .always(Answer::Absent)
+            .no_control("a child is started with arguments of its own, never with the parent's"),
+    );
+    rows.push(
+        row(111, "a secret in the parent's memory", I::ParentMemory).always(Answer::Absent).no_control(
+            "no layer: the child never has the parent's memory; the run scans a fork of the parent instead",
+        ),
+    );
+    rows.push(row(112, "blocked signals", I::BlockedSignals).always(Answer::Absent).open_elsewhere());
+    rows.push(row(112, "ignored signals", I::IgnoredSignals).always(Answer::Absent).open_elsewhere());
     rows.push(row(112, "getitimer", I::Timers).always(EPERM).no_control("a timer is not inherited by a new process"));
     rows.push(row(112, "nice", I::Nice).always(EPERM).open_without(&[Hygiene, Seccomp, Namespaces, Landlock]));
     for profile in [Nothing, Terminal] {
-        rows.push(row(113, format!("read(standard input) under {profile:?}"), I::StandardInput).under(profile)
-            .always(Answer::Absent).no_control("no layer: the child has no input of the parent's"));
+        rows.push(
+            row(113, format!("read(standard input) under {profile:?}"), I::StandardInput)
+                .under(profile)
+                .always(Answer::Absent)
+                .no_control("no layer: the child has no input of the parent's"),
+        );
     }
     rows
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::place::{Place, SECRET};
 use super::profiles::Profile::{Nothing, Read, Tcp};
 use super::row::{Answer, Row, row};
-use super::toolbox::{Attempt, Refusal, call, exit_now};
+use super::toolbox::{Attempt, Refusal, c_path, call, exit_now};
 
 /// Which interface is tried.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +42,7 @@ pub(crate) enum KernelAct {
     /// Takes over the signal that tells of refused calls.
     HandleSigsys,
     BlockSigsys,
+    BlockSigsysAndStat,
     /// Adds a filter that allows everything, then tries what was refused.
     LaxerFilter,
     LandlockAgain,
@@ -137,6 +138,11 @@ pub(crate) fn perform(act: KernelAct, place: &Place) -> Attempt {
             call!(libc::SYS_rt_sigprocmask, libc::SIG_BLOCK, 0, &raw mut now, 8)?;
             if now & mask == 0 { Err(Refusal::Absent) } else { Ok("blocked".into()) }
         }
+        K::BlockSigsysAndStat => {
+            let mask = 1_u64 << (libc::SIGSYS - 1);
+            call!(libc::SYS_rt_sigprocmask, libc::SIG_BLOCK, &raw const mask, 0, 8)?;
+            call!(libc::SYS_newfstatat, libc::AT_FDCWD, &c_path(&place.secret), buffer, 0).map(done("stat"))
+        }
         K::LaxerFilter => {
             // `return SECCOMP_RET_ALLOW`, then what the sandbox refused.
             let program = [0x0006_u64 | 0x7fff_0000 << 32];
@@ -200,12 +206,8 @@ pub(crate) fn perform(act: KernelAct, place: &Place) -> Attempt {
         K::RaiseFilesOld => raise(libc::RLIMIT_NOFILE as i32, true),
         K::RaiseData => raise(libc::RLIMIT_DATA as i32, false),
         K::RaiseCpu => raise(libc::RLIMIT_CPU as i32, false),
-        K::Dumpable => {
-            call!(libc::SYS_prctl, libc::PR_SET_DUMPABLE, 1, 0, 0, 0).map(done("dumpable"))
-        }
-        K::Subreaper => {
-            call!(libc::SYS_prctl, libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0).map(done("a subreaper"))
-        }
+        K::Dumpable => call!(libc::SYS_prctl, libc::PR_SET_DUMPABLE, 1, 0, 0, 0).map(done("dumpable")),
+        K::Subreaper => call!(libc::SYS_prctl, libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0).map(done("a subreaper")),
         K::Memfd => call!(libc::SYS_memfd_create, c"x", 0).map(done("a file")),
         K::MemfdSecret => call!(libc::SYS_memfd_secret, 0).map(done("a file")),
         K::Vmsplice => {
@@ -286,7 +288,7 @@ fn old_gate_getpid() -> Attempt {
 
 #[cfg(target_arch = "x86_64")]
 fn old_gate_open(place: &Place) -> Attempt {
-    use super::toolbox::{c_path, read_some};
+    use super::toolbox::read_some;
     const MAP_32BIT: i32 = 0x40;
     // The gate takes 32-bit pointers, so the path has to lie low. Where that mapping is refused, the call is made all the
     // same: what is measured is whether the kernel lets it in.
@@ -343,11 +345,11 @@ pub(crate) fn rows() -> Vec<Row> {
         (55, "io_uring_setup", K::IoUring, ENOSYS.into()),
         (57, "bpf(MAP_CREATE)", K::BpfMap, killed.clone()),
         (57, "bpf(PROG_LOAD)", K::BpfProgram, killed.clone()),
-        (58, "perf_event_open", K::PerfEvent, killed.clone()),
+        (58, "perf_event_open", K::PerfEvent, EPERM.into()),
         (58, "userfaultfd", K::Userfaultfd, killed.clone()),
-        (59, "keyctl(GET_KEYRING_ID)", K::Keyctl, killed.clone()),
-        (59, "add_key", K::AddKey, killed.clone()),
-        (59, "request_key", K::RequestKey, killed.clone()),
+        (59, "keyctl(GET_KEYRING_ID)", K::Keyctl, EPERM.into()),
+        (59, "add_key", K::AddKey, EPERM.into()),
+        (59, "request_key", K::RequestKey, EPERM.into()),
         (60, "unshare(NEWUSER)", K::Unshare(libc::CLONE_NEWUSER), EPERM.into()),
         (60, "clone(NEWUSER)", K::CloneNewUser, EPERM.into()),
         (61, "clone3(NEWUSER)", K::Clone3NewUser, ENOSYS.into()),
@@ -367,13 +369,18 @@ pub(crate) fn rows() -> Vec<Row> {
         (73, "memfd_create", K::Memfd, ENOSYS.into()),
         (73, "memfd_secret", K::MemfdSecret, EPERM.into()),
         (75, "mlockall", K::LockAllMemory, EPERM.into()),
-        (78, "modify_ldt", K::ModifyLdt, killed.clone()),
+        (78, "modify_ldt", K::ModifyLdt, EPERM.into()),
     ];
     for (number, name, act, answer) in everywhere {
         for profile in [Nothing, Read, Tcp] {
-            rows.push(row(number, format!("{name} under {profile:?}"), act).under(profile)
-                .always(answer.clone()).open_without(EVERY).may_lack(ABSENT)
-                .root_only("an unprivileged user needs a kernel set up to allow it"));
+            rows.push(
+                row(number, format!("{name} under {profile:?}"), act)
+                    .under(profile)
+                    .always(answer.clone())
+                    .open_without(EVERY)
+                    .may_lack(ABSENT)
+                    .root_only("an unprivileged user needs a kernel set up to allow it"),
+            );
         }
     }
     let namespaces = [
@@ -386,55 +393,110 @@ pub(crate) fn rows() -> Vec<Row> {
         ("NEWTIME", 0x80),
     ];
     for (name, flag) in namespaces {
-        rows.push(row(60, format!("unshare({name})"), K::Unshare(flag)).always(EPERM).open_without(EVERY)
-            .root_only("a namespace that is not a user namespace needs CAP_SYS_ADMIN").may_lack(ABSENT));
+        rows.push(
+            row(60, format!("unshare({name})"), K::Unshare(flag))
+                .always(EPERM)
+                .open_without(EVERY)
+                .root_only("a namespace that is not a user namespace needs CAP_SYS_ADMIN")
+                .may_lack(ABSENT),
+        );
     }
 
     // Ways around the filter.
     let gate = if cfg!(target_arch = "x86_64") { killed.clone() } else { ENOSYS.into() };
-    rows.push(row(64, "int 0x80, getpid", K::OldGateGetpid).always(gate.clone()).open_without(&[Seccomp]).may_lack(ABSENT));
-    rows.push(row(64, "int 0x80, open(secret)", K::OldGateOpen).under(Read).always(gate)
-        .open_without(&[Namespaces, Landlock, Seccomp]).may_lack(ABSENT));
+    rows.push(
+        row(64, "int 0x80, getpid", K::OldGateGetpid).always(gate.clone()).open_without(&[Seccomp]).may_lack(ABSENT),
+    );
+    rows.push(
+        row(64, "int 0x80, open(secret)", K::OldGateOpen)
+            .under(Read)
+            .always(gate)
+            .open_without(&[Namespaces, Landlock, Seccomp])
+            .may_lack(ABSENT),
+    );
     if cfg!(target_arch = "x86_64") {
-        rows.push(row(65, "x32 getpid", K::X32).always(killed.clone())
-            .open_without(&[Seccomp]).may_lack("this kernel is built without x32"));
+        rows.push(
+            row(65, "x32 getpid", K::X32)
+                .always(killed.clone())
+                .open_without(&[Seccomp])
+                .may_lack("this kernel is built without x32"),
+        );
     }
-    rows.push(row(65, "system call -1", K::NumberMinusOne).always(ENOSYS)
-        .no_control("no kernel has such a call: it is refused everywhere"));
-    rows.push(row(65, "system call 100000", K::NumberPastTheTable).always(ENOSYS)
-        .no_control("no kernel has such a call: it is refused everywhere"));
-    rows.push(row(68, "a filter that allows everything, then kill(parent)", K::LaxerFilter).always(EPERM)
-        .open_without(EVERY));
-    rows.push(row(68, "landlock_create_ruleset", K::LandlockAgain).always(ENOSYS).open_without(&[Seccomp])
-        .may_lack(ABSENT));
+    rows.push(
+        row(65, "system call -1", K::NumberMinusOne)
+            .always(killed.clone())
+            .no_control("no kernel has such a call: it is refused everywhere"),
+    );
+    rows.push(
+        row(65, "system call 100000", K::NumberPastTheTable)
+            .always(ENOSYS)
+            .no_control("no kernel has such a call: it is refused everywhere"),
+    );
+    rows.push(
+        row(68, "a filter that allows everything, then kill(parent)", K::LaxerFilter).always(EPERM).open_without(EVERY),
+    );
+    rows.push(
+        row(68, "landlock_create_ruleset", K::LandlockAgain).always(ENOSYS).open_without(&[Seccomp]).may_lack(ABSENT),
+    );
     for profile in [Nothing, Read] {
-        rows.push(row(70, format!("rt_sigaction(SIGSYS) under {profile:?}"), K::HandleSigsys).under(profile).always(EPERM)
-            .open_without(&[Seccomp]));
+        rows.push(
+            row(70, format!("rt_sigaction(SIGSYS) under {profile:?}"), K::HandleSigsys)
+                .under(profile)
+                .always(EPERM)
+                .open_without(&[Seccomp]),
+        );
     }
-    rows.push(row(70, "rt_sigprocmask(block SIGSYS)", K::BlockSigsys).under(Read)
-        .refused(Answer::done(), Answer::Absent).no_control("blocking a signal harms nobody but the child"));
+    rows.push(
+        row(70, "rt_sigprocmask(block SIGSYS)", K::BlockSigsys)
+            .under(Read)
+            .always(Answer::done())
+            .no_control("blocking a signal harms nobody but the child"),
+    );
+    // A signal that tells of a refusal cannot be held back: the kernel ends the process.
+    rows.push(
+        row(70, "rt_sigprocmask(block SIGSYS), newfstatat(secret)", K::BlockSigsysAndStat)
+            .under(Read)
+            .refused(libc::ENOENT, killed.clone())
+            .open_without(&[Namespaces, Landlock, Seccomp]),
+    );
 
     // What only root could do, and must not be able to as root either.
-    let privileged = [
-        (77, "reboot", K::Reboot, killed.clone()),
-        (77, "swapon", K::SwapOn, killed.clone()),
-        (77, "init_module", K::InitModule, killed.clone()),
-        (77, "kexec_load", K::KexecLoad, killed.clone()),
+    let privileged: [(u16, &str, K, Answer); 8] = [
+        (77, "reboot", K::Reboot, EPERM.into()),
+        (77, "swapon", K::SwapOn, EPERM.into()),
+        (77, "init_module", K::InitModule, EPERM.into()),
+        (77, "kexec_load", K::KexecLoad, EPERM.into()),
         (77, "acct", K::Acct, EPERM.into()),
         (77, "clock_settime", K::SetTime, EPERM.into()),
         (33, "quotactl", K::Quota, EPERM.into()),
         (79, "lookup_dcookie", K::Lookup, EPERM.into()),
     ];
     for (number, name, act, answer) in privileged {
-        rows.push(row(number, name, act).always(answer)
-            .no_control("the act is made with arguments that do no harm, and do not work, where it is open"));
+        rows.push(
+            row(number, name, act)
+                .always(answer)
+                .no_control("the act is made with arguments that do no harm, and do not work, where it is open"),
+        );
     }
-    rows.push(row(77, "sethostname", K::SetHostname).always(EPERM).open_without(EVERY)
-        .root_only("naming the host needs CAP_SYS_ADMIN"));
-    rows.push(row(77, "iopl", K::IoPermission).always(if cfg!(target_arch = "x86_64") { killed } else { ENOSYS.into() })
-        .open_without(EVERY).root_only("ports need CAP_SYS_RAWIO").may_lack(ABSENT));
-    rows.push(row(75, "mmap(MAP_HUGETLB)", K::HugePages).always(EPERM).open_without(EVERY)
-        .may_lack("this system sets no huge pages aside"));
+    rows.push(
+        row(77, "sethostname", K::SetHostname)
+            .always(EPERM)
+            .open_without(EVERY)
+            .root_only("naming the host needs CAP_SYS_ADMIN"),
+    );
+    rows.push(
+        row(77, "iopl", K::IoPermission)
+            .always(if cfg!(target_arch = "x86_64") { EPERM } else { ENOSYS })
+            .open_without(EVERY)
+            .root_only("ports need CAP_SYS_RAWIO")
+            .may_lack(ABSENT),
+    );
+    rows.push(
+        row(75, "mmap(MAP_HUGETLB)", K::HugePages)
+            .always(EPERM)
+            .open_without(EVERY)
+            .may_lack("this system sets no huge pages aside"),
+    );
 
     // More of what the limits took.
     let limits = [
@@ -444,8 +506,12 @@ pub(crate) fn rows() -> Vec<Row> {
         ("prlimit64(CPU)", K::RaiseCpu),
     ];
     for (name, act) in limits {
-        rows.push(row(108, name, act).always(EPERM).open_without(&[Limits, Seccomp, Capabilities, Namespaces])
-            .may_lack("a limit that is not set cannot be raised"));
+        rows.push(
+            row(108, name, act)
+                .always(EPERM)
+                .open_without(&[Limits, Seccomp, Capabilities, Namespaces])
+                .may_lack("a limit that is not set cannot be raised"),
+        );
     }
     rows
 }

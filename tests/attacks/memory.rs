@@ -97,16 +97,17 @@ pub(crate) fn rows() -> Vec<Row> {
         ("mmap(PROT_EXEC)", M::MapExecutable, EACCES),
         ("mprotect(PROT_EXEC)", M::ProtectExecutable, EACCES),
         ("mprotect(write, then read and execute)", M::ProtectReadExecutable, EACCES),
-        ("pkey_mprotect(PROT_EXEC)", M::KeyProtectExecutable, EPERM),
+        ("pkey_mprotect(PROT_EXEC)", M::KeyProtectExecutable, EACCES),
         ("shmat(SHM_EXEC)", M::AttachExecutable, EPERM),
         ("mmap(MAP_GROWSDOWN)", M::GrowDown, EPERM),
-        ("mprotect(PROT_GROWSDOWN)", M::ProtectGrowDown, EPERM),
+        ("mprotect(PROT_GROWSDOWN)", M::ProtectGrowDown, EACCES),
         ("mmap(memfd, PROT_EXEC)", M::MapFileExecutable, libc::ENOSYS),
     ];
     for (name, act, errno) in acts {
         for profile in [Nothing, Read] {
-            rows.push(row(71, format!("{name} under {profile:?}"), act).under(profile).always(errno)
-                .open_without(&[Seccomp]));
+            rows.push(
+                row(71, format!("{name} under {profile:?}"), act).under(profile).always(errno).open_without(&[Seccomp]),
+            );
         }
     }
     rows

@@ -1,13 +1,13 @@
 //! Rows 6–9, 31: what can be learned about a file, or changed, without opening it.
 
 use gaol::Layer::{Landlock, Namespaces, Seccomp};
-use libc::{EACCES, EFAULT, ENAMETOOLONG, ENOENT, ENOSYS, EPERM};
+use libc::{EACCES, EFAULT, ENAMETOOLONG, ENOENT, EPERM};
 use serde::{Deserialize, Serialize};
 
 use super::files::Target;
 use super::place::Place;
 use super::profiles::Profile::{Metadata, Nothing, Read, ReadPerCall, Tcp, Write, WriteOnly};
-use super::row::{Answer, Row, row};
+use super::row::{Answer, Row, not_run, row};
 use super::toolbox::{Attempt, Refusal, call, open};
 
 /// How metadata is attacked.
@@ -104,9 +104,7 @@ pub(crate) fn perform(act: MetadataAct, place: &Place) -> Attempt {
             }
         }
         M::StatBadPointer => call!(libc::SYS_newfstatat, at, 16_usize, stat, 0).map(done("stat")),
-        M::StatBadBuffer => {
-            call!(libc::SYS_newfstatat, at, &path(Target::Readable), 16_usize, 0).map(done("stat"))
-        }
+        M::StatBadBuffer => call!(libc::SYS_newfstatat, at, &path(Target::Readable), 16_usize, 0).map(done("stat")),
         M::Chmod(target) => call!(libc::SYS_fchmodat, at, &path(target), 0o640).map(done("changed")),
         M::Fchmodat2(target) => call!(libc::SYS_fchmodat2, at, &path(target), 0o640, 0).map(done("changed")),
         M::Chown(target) => call!(libc::SYS_fchownat, at, &path(target), -1, -1, 0).map(done("changed")),
@@ -132,7 +130,12 @@ pub(crate) fn perform(act: MetadataAct, place: &Place) -> Attempt {
             let fd = open(&path(target), libc::O_RDONLY)?;
             call!(libc::SYS_fsetxattr, fd, c"user.gaol", c"x".as_ptr(), 1, 0).map(done("set"))
         }
-        M::OldStat(_) | M::OldLstat(_) | M::OldAccess(_) | M::OldReadlink(_) | M::OldChmod(_) | M::OldLchown(_)
+        M::OldStat(_)
+        | M::OldLstat(_)
+        | M::OldAccess(_)
+        | M::OldReadlink(_)
+        | M::OldChmod(_)
+        | M::OldLchown(_)
         | M::OldUtime(_) => old_calls(act, place, stat, buffer),
     }
 }
@@ -191,43 +194,86 @@ pub(crate) fn rows() -> Vec<Row> {
     ];
     for (name, act) in questions {
         for profile in [Read, ReadPerCall, Write, WriteOnly, Metadata] {
-            rows.push(row(6, format!("{name} under {profile:?}"), act).under(profile)
-                .refused(ENOENT, EACCES).open_without(&[Namespaces, Landlock, Seccomp]));
+            let b = if profile == Metadata { not_run() } else { EACCES.into() };
+            rows.push(
+                row(6, format!("{name} under {profile:?}"), act)
+                    .under(profile)
+                    .refused(ENOENT, b)
+                    .open_without(&[Namespaces, Landlock, Seccomp]),
+            );
         }
         for profile in [Nothing, Tcp] {
-            rows.push(row(6, format!("{name} under {profile:?}"), act).under(profile)
-                .always(EPERM).open_without(&[Namespaces, Landlock, Seccomp]));
+            rows.push(
+                row(6, format!("{name} under {profile:?}"), act)
+                    .under(profile)
+                    .always(EPERM)
+                    .open_without(&[Namespaces, Landlock, Seccomp]),
+            );
         }
     }
-    rows.push(row(6, "faccessat2(secret)", M::Faccessat2(T::Secret)).under(Read)
-        .refused(ENOENT, ENOSYS).open_without(&[Namespaces, Landlock, Seccomp]));
+    rows.push(
+        row(6, "faccessat2(secret)", M::Faccessat2(T::Secret))
+            .under(Read)
+            .refused(ENOENT, EACCES)
+            .open_without(&[Namespaces, Landlock, Seccomp]),
+    );
     let others = [
-        ("statfs(secret)", M::Statfs(T::Secret)),
-        ("chdir(secret directory)", M::ChangeDirectory(T::SecretDirectory)),
-        ("openat(secret, O_PATH), fstat", M::OpenPath(T::Secret)),
-        ("openat(secret directory, O_PATH), newfstatat", M::StatFromPath(T::SecretDirectory)),
-        ("getxattr(secret)", M::GetAttribute(T::Secret)),
-        ("listxattr(secret)", M::ListAttributes(T::Secret)),
+        ("statfs(secret)", M::Statfs(T::Secret), ENOENT, EACCES),
+        ("chdir(secret directory)", M::ChangeDirectory(T::SecretDirectory), ENOENT, EACCES),
+        ("openat(secret, O_PATH), fstat", M::OpenPath(T::Secret), ENOENT, EACCES),
+        ("openat(secret directory, O_PATH), newfstatat", M::StatFromPath(T::SecretDirectory), ENOENT, EACCES),
+        ("getxattr(secret)", M::GetAttribute(T::Secret), EPERM, EPERM),
+        ("listxattr(secret)", M::ListAttributes(T::Secret), EPERM, EPERM),
     ];
-    for (name, act) in others {
-        for profile in [Nothing, Read] {
-            let a = if profile == Nothing { EPERM } else { ENOENT };
-            rows.push(row(6, format!("{name} under {profile:?}"), act).under(profile)
-                .refused(a, EPERM).open_without(&[Namespaces, Landlock, Seccomp]));
-        }
+    for (name, act, a, b) in others {
+        rows.push(
+            row(6, format!("{name} under Read"), act)
+                .under(Read)
+                .refused(a, b)
+                .open_without(&[Namespaces, Landlock, Seccomp]),
+        );
+        rows.push(
+            row(6, format!("{name} under Nothing"), act).always(EPERM).open_without(&[Namespaces, Landlock, Seccomp]),
+        );
     }
-    rows.push(row(6, "name_to_handle_at(secret)", M::NameToHandle(T::Secret)).under(Read)
-        .always(EPERM).open_without(&[Namespaces, Landlock, Seccomp]));
-    rows.push(row(6, "newfstatat tells what is there from what is not", M::Oracle).under(Read)
-        .refused(ENOENT, EACCES).open_without(&[Namespaces, Landlock, Seccomp]));
-    rows.push(row(6, "newfstatat(a pointer to nothing)", M::StatBadPointer).under(Read)
-        .always(EFAULT).no_control("the kernel refuses such a pointer everywhere"));
-    rows.push(row(6, "newfstatat(into a buffer that is not there)", M::StatBadBuffer).under(Read)
-        .always(EFAULT).no_control("the kernel refuses such a pointer everywhere"));
-    rows.push(row(16, "newfstatat(a path of more than PATH_MAX)", M::Stat(T::TooLong)).under(Read)
-        .always(ENAMETOOLONG).no_control("the kernel refuses such a path everywhere"));
-    rows.push(row(31, "inotify_add_watch(secret)", M::Watch(T::Secret)).under(Read)
-        .always(EPERM).open_without(&[Namespaces, Landlock, Seccomp]));
+    rows.push(
+        row(6, "name_to_handle_at(secret)", M::NameToHandle(T::Secret))
+            .under(Read)
+            .always(EPERM)
+            .open_without(&[Namespaces, Landlock, Seccomp]),
+    );
+    // Tier B does tell: Landlock answers EACCES for a file that is there, and the kernel ENOENT for one that is not. The
+    // threat model says so.
+    rows.push(
+        row(6, "newfstatat tells what is there from what is not", M::Oracle)
+            .under(Read)
+            .refused(ENOENT, Answer::done())
+            .open_without(&[Namespaces, Landlock, Seccomp]),
+    );
+    rows.push(
+        row(6, "newfstatat(a pointer to nothing)", M::StatBadPointer)
+            .under(Read)
+            .always(EFAULT)
+            .no_control("the kernel refuses such a pointer everywhere"),
+    );
+    rows.push(
+        row(6, "newfstatat(into a buffer that is not there)", M::StatBadBuffer)
+            .under(Read)
+            .always(EFAULT)
+            .no_control("the kernel refuses such a pointer everywhere"),
+    );
+    rows.push(
+        row(16, "newfstatat(a path of more than PATH_MAX)", M::Stat(T::TooLong))
+            .under(Read)
+            .always(ENAMETOOLONG)
+            .no_control("the kernel refuses such a path everywhere"),
+    );
+    rows.push(
+        row(31, "inotify_add_watch(secret)", M::Watch(T::Secret))
+            .under(Read)
+            .always(EPERM)
+            .open_without(&[Namespaces, Landlock, Seccomp]),
+    );
 
     // Changing what is outside, and what may only be read.
     let changes = [
@@ -244,12 +290,19 @@ pub(crate) fn rows() -> Vec<Row> {
     for (number, name, act) in changes {
         for (where_, target) in [("secret", T::Secret), ("read grant", T::Readable)] {
             for profile in [Read, Write] {
-                rows.push(row(number, format!("{name}({where_}) under {profile:?}"), act(target)).under(profile)
-                    .always(EPERM).open_without(&[Namespaces, Landlock, Seccomp]));
+                rows.push(
+                    row(number, format!("{name}({where_}) under {profile:?}"), act(target))
+                        .under(profile)
+                        .always(EPERM)
+                        .open_without(&[Namespaces, Landlock, Seccomp]),
+                );
             }
         }
-        rows.push(row(number, format!("{name}(secret) under Nothing"), act(T::Secret))
-            .always(EPERM).open_without(&[Namespaces, Landlock, Seccomp]));
+        rows.push(
+            row(number, format!("{name}(secret) under Nothing"), act(T::Secret))
+                .always(EPERM)
+                .open_without(&[Namespaces, Landlock, Seccomp]),
+        );
     }
     let through_descriptor = [
         (9, "fchmod(read grant)", M::FileChmod(T::Readable)),
@@ -257,8 +310,12 @@ pub(crate) fn rows() -> Vec<Row> {
         (9, "fsetxattr(read grant)", M::FileSetAttribute(T::Readable)),
     ];
     for (number, name, act) in through_descriptor {
-        rows.push(row(number, name, act).under(Read).always(Answer::Errno(EPERM))
-            .open_without(&[Namespaces, Landlock, Seccomp]));
+        rows.push(
+            row(number, name, act)
+                .under(Read)
+                .always(Answer::Errno(EPERM))
+                .open_without(&[Namespaces, Landlock, Seccomp]),
+        );
     }
     rows
 }

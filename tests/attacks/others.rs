@@ -249,24 +249,45 @@ pub(crate) fn rows() -> Vec<Row> {
     ];
     for (number, file) in files {
         let name = format!("openat(/proc/PPID/{})", file.name());
-        rows.push(row(number, format!("{name} under Read"), O::ProcFile(file)).under(Read)
-            .refused(ENOENT, EACCES).open_without(EVERY));
-        rows.push(row(number, format!("{name} under Nothing"), O::ProcFile(file))
-            .always(EPERM).open_without(EVERY));
+        rows.push(
+            row(number, format!("{name} under Read"), O::ProcFile(file))
+                .under(Read)
+                .refused(ENOENT, EACCES)
+                .open_without(EVERY),
+        );
+        rows.push(row(number, format!("{name} under Nothing"), O::ProcFile(file)).always(EPERM).open_without(EVERY));
     }
     // Even a profile that lists all of /proc does not open the memory of a process.
     for file in [ProcFile::Environ, ProcFile::Maps, ProcFile::Auxv] {
-        rows.push(row(37, format!("openat(/proc/PPID/{}) under Proc", file.name()), O::ProcFile(file)).under(Proc)
-            .always(EACCES).open_without(EVERY));
+        rows.push(
+            row(37, format!("openat(/proc/PPID/{}) under Proc", file.name()), O::ProcFile(file))
+                .under(Proc)
+                .always(EACCES)
+                .open_without(EVERY),
+        );
     }
-    rows.push(row(36, "openat(/proc/PPID/mem) under Read", O::ProcMemory).under(Read)
-        .refused(ENOENT, EACCES).open_without(EVERY));
+    rows.push(
+        row(36, "openat(/proc/PPID/mem) under Read", O::ProcMemory)
+            .under(Read)
+            .refused(ENOENT, EACCES)
+            .open_without(EVERY),
+    );
     rows.push(row(36, "openat(/proc/PPID/mem) under Nothing", O::ProcMemory).always(EPERM).open_without(EVERY));
-    rows.push(row(36, "openat(/proc/PPID/mem) under Proc", O::ProcMemory).under(Proc).always(EACCES).open_without(EVERY));
-    rows.push(row(38, "openat(/proc/PPID/fd) under Read", O::ProcDescriptors).under(Read)
-        .refused(ENOENT, EACCES).open_without(EVERY));
-    rows.push(row(38, "openat(/proc/PPID/fd/N) under Proc", O::ProcDescriptors).under(Proc)
-        .always(EACCES).open_without(EVERY));
+    rows.push(
+        row(36, "openat(/proc/PPID/mem) under Proc", O::ProcMemory).under(Proc).always(EACCES).open_without(EVERY),
+    );
+    rows.push(
+        row(38, "openat(/proc/PPID/fd) under Read", O::ProcDescriptors)
+            .under(Read)
+            .refused(ENOENT, EACCES)
+            .open_without(EVERY),
+    );
+    rows.push(
+        row(38, "openat(/proc/PPID/fd/N) under Proc", O::ProcDescriptors)
+            .under(Proc)
+            .always(EACCES)
+            .open_without(EVERY),
+    );
 
     use Victim::{Bystander, Everyone, First, Group, Parent};
     let by_signal = |victim, signal| O::Kill(victim, signal);
@@ -276,7 +297,7 @@ pub(crate) fn rows() -> Vec<Row> {
         (42, "ptrace(ATTACH, bystander)", O::Attach(Bystander), Answer::Violation),
         (42, "ptrace(TRACEME)", O::TraceMe, Answer::Violation),
         (43, "process_vm_readv(parent)", O::ReadMemory, ENOSYS.into()),
-        (43, "process_vm_writev(parent)", O::WriteMemory, Answer::Violation),
+        (43, "process_vm_writev(parent)", O::WriteMemory, EPERM.into()),
         (44, "pidfd_open(parent)", O::PidfdOpen(Parent), ENOSYS.into()),
         (44, "pidfd_open(parent), pidfd_getfd", O::TakeDescriptor, ENOSYS.into()),
         (45, "kill(parent)", by_signal(Parent, SIGURG), EPERM.into()),
@@ -303,11 +324,20 @@ pub(crate) fn rows() -> Vec<Row> {
     ];
     for (number, name, act, answer) in acts {
         for profile in [Nothing, Read] {
-            rows.push(row(number, format!("{name} under {profile:?}"), act).under(profile)
-                .always(answer.clone()).open_without(EVERY).may_lack("this kernel is built without the call"));
+            rows.push(
+                row(number, format!("{name} under {profile:?}"), act)
+                    .under(profile)
+                    .always(answer.clone())
+                    .open_without(EVERY)
+                    .may_lack("this kernel is built without the call"),
+            );
         }
     }
-    rows.push(row(45, "kill(1)", by_signal(First, 0)).always(EPERM).open_without(EVERY)
-        .root_only("process 1 of the host belongs to root"));
+    rows.push(
+        row(45, "kill(1)", by_signal(First, 0))
+            .always(EPERM)
+            .open_without(EVERY)
+            .root_only("process 1 of the host belongs to root"),
+    );
     rows
 }

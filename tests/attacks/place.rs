@@ -32,7 +32,8 @@ pub(crate) const SECRET_ARGUMENT: &str = "argument-that-only-the-parent-knows";
 /// The exit code of the planted program.
 pub(crate) const EXIT_CODE: i32 = 42;
 /// What the parent's memory holds, with every bit flipped, so that neither the program nor a message contains it.
-pub(crate) const FLIPPED_MEMORY: [u8; 24] = *b"\x9e\xb1\x8d\xa2\x94\xc7\x8f\x90\xb5\xc1\x83\xa9\x96\xda\x8b\xb2\x9c\xd1\x87\xa4\x92\xcd\x85\xb8";
+pub(crate) const FLIPPED_MEMORY: [u8; 24] =
+    *b"\x9e\xb1\x8d\xa2\x94\xc7\x8f\x90\xb5\xc1\x83\xa9\x96\xda\x8b\xb2\x9c\xd1\x87\xa4\x92\xcd\x85\xb8";
 
 /// Everything an act needs to know.
 #[derive(Serialize, Deserialize, Clone, Debug)]

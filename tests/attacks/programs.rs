@@ -125,11 +125,21 @@ pub(crate) fn rows() -> Vec<Row> {
             (73, "memfd_create, execveat", P::ExecveatMemfd, ENOSYS),
         ];
         for (number, name, act, errno) in execs {
-            rows.push(row(number, format!("{name} under {profile:?}"), act).under(profile).always(errno)
-                .open_without(EVERY).opens_as(ran.clone()));
+            rows.push(
+                row(number, format!("{name} under {profile:?}"), act)
+                    .under(profile)
+                    .always(errno)
+                    .open_without(EVERY)
+                    .opens_as(ran.clone()),
+            );
         }
-        rows.push(row(74, format!("execve(/proc/self/exe) under {profile:?}"), P::SelfAgain).under(profile).always(EPERM)
-            .open_without(EVERY).opens_as(Answer::Exited(0)));
+        rows.push(
+            row(74, format!("execve(/proc/self/exe) under {profile:?}"), P::SelfAgain)
+                .under(profile)
+                .always(EPERM)
+                .open_without(EVERY)
+                .opens_as(Answer::Exited(0)),
+        );
         let forks = [
             ("fork", P::Fork, EPERM),
             ("vfork", P::Vfork, EPERM),
@@ -138,8 +148,13 @@ pub(crate) fn rows() -> Vec<Row> {
             ("std::process::Command", P::StdCommand, EPERM),
         ];
         for (name, act, errno) in forks {
-            rows.push(row(99, format!("{name} under {profile:?}"), act).under(profile).always(errno).open_without(EVERY)
-                .may_lack("process 1 of a namespace cannot have siblings"));
+            rows.push(
+                row(99, format!("{name} under {profile:?}"), act)
+                    .under(profile)
+                    .always(errno)
+                    .open_without(EVERY)
+                    .may_lack("process 1 of a namespace cannot have siblings"),
+            );
         }
     }
     rows

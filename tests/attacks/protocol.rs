@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::forgery::{
-    CALL, CHANNEL, FAILED, FAILED_IN_WORDS, Forged, HEADER, OUT_OF_MEMORY, PANICKED, RETURNED, UNABLE, VIOLATED, frame, send,
+    CALL, CHANNEL, FAILED, FAILED_IN_WORDS, Forged, HEADER, OUT_OF_MEMORY, PANICKED, RETURNED, UNABLE, VIOLATED, frame,
+    send,
 };
 use super::place::Place;
 use super::profiles::Profile::{Nothing, Reply, Tcp, Time};
@@ -188,7 +189,8 @@ pub(crate) fn rows() -> Vec<Row> {
     use ProtocolAct as P;
     const PARENT: &str = "no layer: it is the parent that must not believe it; the true reply is the control";
     let mut rows = vec![
-        row(116, "a forged reply that is right in every respect", P::TrueReply).always(Answer::Absent)
+        row(116, "a forged reply that is right in every respect", P::TrueReply)
+            .always(Answer::Absent)
             .no_control("this row is the control of the rest"),
     ];
     let not_believed = [
@@ -220,50 +222,83 @@ pub(crate) fn rows() -> Vec<Row> {
     for (number, name, act) in not_believed {
         rows.push(row(number, name, act).always(Answer::Protocol).no_control(PARENT));
     }
-    rows.push(row(117, "a length of one more than the profile allows", P::Length((64 << 10) + 1)).under(Reply)
-        .always(Answer::Protocol).no_control(PARENT));
+    rows.push(
+        row(117, "a length of one more than the profile allows", P::Length((64 << 10) + 1))
+            .under(Reply)
+            .always(Answer::Protocol)
+            .no_control(PARENT),
+    );
     for at in 0..=HEADER as u8 {
         // Nothing at all is an exit without a reply; a part of one is a reply that ends early.
         let answer = if at == 0 { Answer::Exited(0) } else { Answer::Protocol };
         rows.push(row(118, format!("a reply cut after {at} bytes"), P::CutAt(at)).always(answer).no_control(PARENT));
     }
     for at in [0, 1, 39, 40] {
-        rows.push(row(118, format!("a reply that stops after {at} bytes"), P::StallAt(at)).under(Time)
-            .always(Answer::TimedOut).no_control(PARENT));
+        rows.push(
+            row(118, format!("a reply that stops after {at} bytes"), P::StallAt(at))
+                .under(Time)
+                .always(Answer::TimedOut)
+                .no_control(PARENT),
+        );
     }
-    rows.push(row(118, "a reply of one byte now and then", P::Drip).under(Time).always(Answer::TimedOut).no_control(PARENT));
+    rows.push(
+        row(118, "a reply of one byte now and then", P::Drip).under(Time).always(Answer::TimedOut).no_control(PARENT),
+    );
 
     // What is only advice: the kernel says how the worker ended.
     let advice = [
         ("a panic, then exit(0)", P::ForgedPanic, Answer::Panicked),
-        ("out of memory, then exit(0)", P::ForgedOutOfMemory, Answer::Protocol),
-        ("a violation, then exit(0)", P::ForgedViolation, Answer::Protocol),
-        ("a return, then SIGKILL", P::ForgedThenKilled(RETURNED), Answer::Killed(libc::SIGKILL)),
+        ("out of memory, then exit(0)", P::ForgedOutOfMemory, Answer::Exited(0)),
+        ("a violation, then exit(0)", P::ForgedViolation, Answer::Exited(0)),
+        ("a return, then SIGKILL", P::ForgedThenKilled(RETURNED), Answer::Absent), // a whole reply is a reply
         ("out of memory, then SIGKILL", P::ForgedThenKilled(OUT_OF_MEMORY), Answer::Killed(libc::SIGKILL)),
         ("a violation, then SIGKILL", P::ForgedThenKilled(VIOLATED), Answer::Killed(libc::SIGKILL)),
     ];
     for (name, act, answer) in advice {
         rows.push(row(124, name, act).always(answer).no_control(PARENT));
     }
-    rows.push(row(124, "a descriptor with the reply under Nothing", P::SendDescriptor).always(libc::EPERM)
-        .no_control(PARENT));
-    rows.push(row(124, "a descriptor with the reply under Tcp", P::SendDescriptor).under(Tcp).always(Answer::Protocol)
-        .no_control(PARENT));
+    rows.push(
+        row(124, "a descriptor with the reply under Nothing", P::SendDescriptor)
+            .always(Answer::Protocol)
+            .no_control(PARENT),
+    );
+    rows.push(
+        row(124, "a descriptor with the reply under Tcp", P::SendDescriptor)
+            .under(Tcp)
+            .always(Answer::Protocol)
+            .no_control(PARENT),
+    );
 
-    rows.push(row(127, "close, then return", P::CloseAndReturn).always(Answer::Protocol).no_control(PARENT));
-    rows.push(row(127, "close, then stay", P::CloseAndStay).under(Time).always(Answer::Protocol).no_control(PARENT));
-    rows.push(row(127, "shutdown", P::Shutdown).always(libc::EPERM).no_control(PARENT));
+    // The standard library aborts a debug build that closes a descriptor twice.
+    let closed = if cfg!(debug_assertions) { Answer::Killed(libc::SIGABRT) } else { Answer::Exited(0) };
+    rows.push(row(127, "close, then return", P::CloseAndReturn).always(closed).no_control(PARENT));
+    rows.push(row(127, "close, then stay", P::CloseAndStay).under(Time).always(Answer::TimedOut).no_control(PARENT));
+    rows.push(row(127, "shutdown", P::Shutdown).always(Answer::Exited(0)).no_control(PARENT));
     for code in [0, 1, 255] {
-        rows.push(row(127, format!("exit({code}) without a reply"), P::Exit(code)).always(Answer::Exited(i32::from(code)))
-            .no_control(PARENT));
+        rows.push(
+            row(127, format!("exit({code}) without a reply"), P::Exit(code))
+                .always(Answer::Exited(i32::from(code)))
+                .no_control(PARENT),
+        );
     }
-    rows.push(row(127, "a channel that does not block", P::NonBlocking).under(Nothing).always(Answer::done())
-        .no_control(PARENT));
+    rows.push(
+        row(127, "a channel that does not block", P::NonBlocking)
+            .under(Nothing)
+            .always(Answer::done())
+            .no_control(PARENT),
+    );
 
     rows.push(row(115, "32 MiB of output, then a return", P::FloodOutput).always(Answer::Absent).no_control(PARENT));
-    rows.push(row(115, "32 MiB of output, then nothing", P::FloodOutputAndStay).under(Time).always(Answer::TimedOut)
-        .no_control(PARENT));
-    rows.push(row(115, "terminal escapes in the output, then a panic", P::EscapesThenPanic).always(Answer::Panicked)
-        .no_control(PARENT));
+    rows.push(
+        row(115, "32 MiB of output, then nothing", P::FloodOutputAndStay)
+            .under(Time)
+            .always(Answer::TimedOut)
+            .no_control(PARENT),
+    );
+    rows.push(
+        row(115, "terminal escapes in the output, then a panic", P::EscapesThenPanic)
+            .always(Answer::Panicked)
+            .no_control(PARENT),
+    );
     rows
 }

@@ -242,13 +242,20 @@ pub(crate) fn rows() -> Vec<Row> {
     rows.push(row(101, "mmap(MAP_SHARED)", R::MapShared).under(Memory).always(EPERM).open_without(&[Seccomp]));
     rows.push(row(101, "mmap(MAP_GROWSDOWN)", R::MapGrowsDown).under(Memory).always(EPERM).open_without(&[Seccomp]));
 
-    rows.push(row(103, "recursion without end", R::Recursion).always(Answer::Killed(SIGSEGV))
-        .no_control("a stack ends everywhere"));
+    rows.push(
+        row(103, "recursion without end", R::Recursion)
+            .always(Answer::Killed(SIGSEGV))
+            .no_control("a stack ends everywhere"),
+    );
     for (name, act) in [("dup", R::Descriptors), ("pipe2", R::Pipes), ("epoll_create1", R::Sockets)] {
         rows.push(row(104, name, act).under(Files).always(EMFILE).open_without(&[Limits]));
     }
-    rows.push(row(100, "threads", R::Threads).under(Threads).always(libc::EAGAIN)
-        .open_without(&[Limits, Namespaces, Seccomp]));
+    rows.push(
+        row(100, "threads", R::Threads)
+            .under(Threads)
+            .always(libc::EAGAIN)
+            .open_without(&[Limits, Namespaces, Seccomp]),
+    );
     rows.push(row(35, "write past file_size", R::FileBytes).under(FileSize).always(EFBIG).open_without(&[Limits]));
 
     let spins = [
@@ -259,19 +266,44 @@ pub(crate) fn rows() -> Vec<Row> {
         ("a sleep", R::Sleep),
     ];
     for (name, act) in spins {
-        rows.push(row(105, format!("{name}, past the deadline"), act).under(Time).always(Answer::TimedOut)
-            .open_under(Nothing));
+        rows.push(
+            row(105, format!("{name}, past the deadline"), act)
+                .under(Time)
+                .always(Answer::TimedOut)
+                .open_under(Nothing),
+        );
     }
-    rows.push(row(105, "a spin, past the CPU time", R::Spin).under(Cpu).always(Answer::CpuExceeded).open_under(Nothing));
-    rows.push(row(105, "a spin of four threads, past the CPU time", R::SpinThreads).under(Cpu).always(Answer::CpuExceeded)
-        .open_under(Nothing));
-    rows.push(row(105, "kill(self, SIGSTOP)", R::StopSelf).under(Time).always(Answer::TimedOut)
-        .no_control("a process that is stopped is stopped everywhere"));
-    rows.push(row(107, "abort, with a core dump to be had", R::Abort).always(Answer::Killed(SIGABRT))
-        .open_without(&[Hygiene, Limits]).opens_as(Answer::done()).may_lack("this system writes cores elsewhere"));
-    rows.push(row(107, "PR_GET_DUMPABLE, RLIMIT_CORE", R::CoreSettings).always(Answer::Absent)
-        .open_without(&[Hygiene, Limits]));
-    rows.push(row(107, "kill(self, SIGKILL)", R::KillSelf).always(Answer::Killed(SIGKILL))
-        .no_control("a process may end itself everywhere"));
+    rows.push(
+        row(105, "a spin, past the CPU time", R::Spin).under(Cpu).always(Answer::CpuExceeded).open_under(Nothing),
+    );
+    rows.push(
+        row(105, "a spin of four threads, past the CPU time", R::SpinThreads)
+            .under(Cpu)
+            .always(Answer::CpuExceeded)
+            .open_under(Nothing),
+    );
+    rows.push(
+        row(105, "kill(self, SIGSTOP)", R::StopSelf)
+            .under(Time)
+            .always(Answer::TimedOut)
+            .no_control("a process that is stopped is stopped everywhere"),
+    );
+    rows.push(
+        row(107, "abort, with a core dump to be had", R::Abort)
+            .always(Answer::Killed(SIGABRT))
+            .open_without(&[Hygiene, Limits])
+            .opens_as(Answer::done())
+            .may_lack("this system writes cores elsewhere"),
+    );
+    rows.push(
+        row(107, "PR_GET_DUMPABLE, RLIMIT_CORE", R::CoreSettings)
+            .always(Answer::Absent)
+            .open_without(&[Hygiene, Limits]),
+    );
+    rows.push(
+        row(107, "kill(self, SIGKILL)", R::KillSelf)
+            .always(Answer::Killed(SIGKILL))
+            .no_control("a process may end itself everywhere"),
+    );
     rows
 }

@@ -40,7 +40,8 @@ pub(crate) enum Answer {
     CpuExceeded,
     Panicked,
     Protocol,
-    NotRun,
+    /// The function did not run, for this reason. Two reasons are the same answer.
+    NotRun(String),
     /// An answer that no row expects.
     Other(String),
 }
@@ -53,7 +54,7 @@ impl Answer {
     /// Whether this is the answer that `other` names.
     pub(crate) fn matches(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Done(_), Self::Done(_)) => true,
+            (Self::Done(_), Self::Done(_)) | (Self::NotRun(_), Self::NotRun(_)) => true,
             (one, other) => one == other,
         }
     }
@@ -75,7 +76,7 @@ impl Answer {
             gaol::Error::CpuExceeded { .. } => Self::CpuExceeded,
             gaol::Error::Panicked { .. } => Self::Panicked,
             gaol::Error::Protocol { .. } => Self::Protocol,
-            other if other.outcome() == gaol::Outcome::NotRun => Self::NotRun,
+            other if other.outcome() == gaol::Outcome::NotRun => Self::NotRun(other.to_string()),
             other => Self::Other(other.to_string()),
         }
     }
@@ -97,6 +98,7 @@ impl fmt::Display for Answer {
             Self::Errno(errno) => f.write_str(&errno_name(*errno)),
             Self::Killed(signal) => write!(f, "killed by signal {signal}"),
             Self::Exited(code) => write!(f, "exited with {code}"),
+            Self::NotRun(message) => write!(f, "not run: {message}"),
             Self::Other(message) => write!(f, "other: {message}"),
             plain => write!(f, "{plain:?}"),
         }
@@ -110,6 +112,9 @@ pub(crate) enum Control {
     Without(&'static [Layer]),
     /// The same act under a profile that allows it.
     Under(Profile),
+    /// In a process that is started as any program is, with what the application leaves to it. The zygote keeps these
+    /// things from every process of gaol, so no layer of a call can be left out to show it.
+    Process,
     /// The row brings its own, or there is none, for this reason.
     None(&'static str),
 }
@@ -125,11 +130,8 @@ pub(crate) struct Row {
     /// What the act gives where nothing stops it; an act that replaces the process gives an exit code.
     pub(crate) open: Answer,
     refused: [Answer; 2],
-    refused_unprivileged: Option<[Answer; 2]>,
     root_only: Option<&'static str>,
     may_lack: Option<&'static str>,
-    /// Only in tier A, only in tier B, or both.
-    pub(crate) tiers: &'static [Tier],
 }
 
 /// A row under the empty profile; the expectations follow.
@@ -141,12 +143,15 @@ pub(crate) fn row(number: u16, name: impl Into<String>, act: impl Into<Act>) -> 
         profile: Profile::Nothing,
         control: Control::None("the row names no control"),
         open: Answer::done(),
-        refused: [Answer::NotRun, Answer::NotRun],
-        refused_unprivileged: None,
+        refused: [Answer::Other(String::new()), Answer::Other(String::new())],
         root_only: None,
         may_lack: None,
-        tiers: &[Tier::A, Tier::B],
     }
+}
+
+/// The answer of a call that was refused before the function ran.
+pub(crate) fn not_run() -> Answer {
+    Answer::NotRun(String::new())
 }
 
 impl Row {
@@ -167,12 +172,6 @@ impl Row {
         self.refused(answer.clone(), answer)
     }
 
-    /// What comes back to an unprivileged user, where that differs from root.
-    pub(crate) fn unprivileged(mut self, a: impl Into<Answer>, b: impl Into<Answer>) -> Self {
-        self.refused_unprivileged = Some([a.into(), b.into()]);
-        self
-    }
-
     pub(crate) fn open_without(mut self, layers: &'static [Layer]) -> Self {
         self.control = Control::Without(layers);
         self
@@ -180,6 +179,11 @@ impl Row {
 
     pub(crate) fn open_under(mut self, profile: Profile) -> Self {
         self.control = Control::Under(profile);
+        self
+    }
+
+    pub(crate) fn open_elsewhere(mut self) -> Self {
+        self.control = Control::Process;
         self
     }
 
@@ -206,12 +210,9 @@ impl Row {
         self
     }
 
-    pub(crate) fn expected(&self, tier: Tier, root: bool) -> &Answer {
-        let answers = if root { &self.refused } else { self.refused_unprivileged.as_ref().unwrap_or(&self.refused) };
-        match tier {
-            Tier::A => &answers[0],
-            Tier::B => &answers[1],
-        }
+    /// The same for root and for anyone else: being root gives a sandboxed function nothing.
+    pub(crate) fn expected(&self, tier: Tier) -> &Answer {
+        &self.refused[tier as usize]
     }
 
     /// Why a control may fail for this user, if it may.

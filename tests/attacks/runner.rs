@@ -1,13 +1,16 @@
 //! Runs every row as one user: in both tiers, and with its controls.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use gaol::Layer;
 use serde::{Deserialize, Serialize};
 
-use super::place::Prepared;
+use super::place::{Place, Prepared};
 use super::profiles::attempt;
 use super::row::{Answer, Control, Row, Tier};
+use super::toolbox::Seen;
+use super::{Act, perform};
 
 /// Every layer: without all of them a call is no more than a process.
 const ALL: &[Layer] =
@@ -43,7 +46,7 @@ pub(crate) fn run(rows: &[Row], prepared: &mut Prepared, only: Option<&str>) -> 
         if !report.numbers.contains(&row.number) {
             report.numbers.push(row.number);
         }
-        for tier in row.tiers.iter().copied() {
+        for tier in [Tier::A, Tier::B] {
             if tier == Tier::A && !support.has(Layer::Namespaces) {
                 report.not_shown.entry("this system gives no namespaces to this user".to_owned()).or_default();
                 continue;
@@ -63,7 +66,7 @@ fn refusal(row: &Row, tier: Tier, prepared: &mut Prepared, report: &mut Report) 
         attempt(row.profile, row.act, &prepared.place)
     };
     let got = after(row, got, prepared);
-    let expected = row.expected(tier, report.root);
+    let expected = row.expected(tier);
     report.tried[tier as usize] += 1;
     if got.matches(expected) {
         report.refused[tier as usize] += 1;
@@ -78,6 +81,17 @@ fn refusal(row: &Row, tier: Tier, prepared: &mut Prepared, report: &mut Report) 
 fn control(row: &Row, prepared: &mut Prepared, report: &mut Report) -> std::io::Result<()> {
     let name = format!("{} {}", row.number, row.name);
     let attempts: Vec<(String, &[Layer], _)> = match &row.control {
+        Control::Process => {
+            prepared.restore()?;
+            let got = elsewhere(row.act, &prepared.place)?;
+            report.controls_tried += 1;
+            if got.matches(&row.open) {
+                report.controls_open += 1;
+            } else {
+                report.unexpected.push(format!("{name}: control in a plain process: got {got}, expected {}", row.open));
+            }
+            return Ok(());
+        }
         Control::None(reason) => {
             report.not_shown.entry((*reason).to_owned()).or_default().push(name);
             return Ok(());
@@ -111,6 +125,28 @@ fn control(row: &Row, prepared: &mut Prepared, report: &mut Report) -> std::io::
         }
     }
     Ok(())
+}
+
+/// The variable by which this program, started once more, knows that it is to perform an act and no more.
+pub(crate) const PERFORM: &str = "GAOL_MATRIX_PERFORM";
+
+/// Performs an act in a process that is started as any program is.
+fn elsewhere(act: Act, place: &Place) -> std::io::Result<Answer> {
+    let answer = place.core_directory.join("answer.json");
+    let task = serde_json::to_string(&(act, place, &answer))?;
+    let mut command = std::process::Command::new(std::env::current_exe()?);
+    command.args(["--exact", "attack_matrix", "--nocapture"]).env(PERFORM, task);
+    command.stdin(std::process::Stdio::null()).stdout(std::process::Stdio::null()).status()?;
+    let seen: Seen = serde_json::from_slice(&std::fs::read(&answer)?)?;
+    std::fs::remove_file(answer)?;
+    Ok(Answer::of(Ok(seen)))
+}
+
+/// The other side of it: performs the act that the variable holds, and writes down what it saw.
+pub(crate) fn perform_here(task: &str) {
+    let (act, place, answer): (Act, Place, PathBuf) = serde_json::from_str(task).expect("an act and a place");
+    let seen = perform(act, &place);
+    std::fs::write(answer, serde_json::to_vec(&seen).expect("plain data")).expect("the answer is written");
 }
 
 /// What an attempt left behind, where that is its proof.

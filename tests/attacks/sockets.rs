@@ -2,7 +2,7 @@
 
 use gaol::Layer::{Capabilities, Landlock, Namespaces, Seccomp};
 use libc::{
-    AF_INET, AF_INET6, AF_UNIX, EACCES, EAFNOSUPPORT, EPERM, EPROTONOSUPPORT, IPPROTO_TCP, MSG_FASTOPEN, SOCK_DGRAM, SOCK_RAW,
+    AF_INET, AF_INET6, AF_UNIX, EACCES, EAFNOSUPPORT, EPERM, IPPROTO_TCP, MSG_FASTOPEN, SOCK_DGRAM, SOCK_RAW,
     SOCK_STREAM, SOL_SOCKET,
 };
 use serde::{Deserialize, Serialize};
@@ -125,9 +125,7 @@ pub(crate) fn perform(act: SocketAct, place: &Place) -> Attempt {
         S::RawV6 => socket(AF_INET6, SOCK_RAW, libc::IPPROTO_ICMPV6).map(|_| "a socket".into()),
         S::Packet => socket(libc::AF_PACKET, SOCK_RAW, 0x0300).map(|_| "a socket".into()),
         S::Bind => bind(socket(AF_INET, SOCK_STREAM, 0)?),
-        S::ListenWithoutBind => {
-            call!(libc::SYS_listen, socket(AF_INET, SOCK_STREAM, 0)?, 1).map(done("listening"))
-        }
+        S::ListenWithoutBind => call!(libc::SYS_listen, socket(AF_INET, SOCK_STREAM, 0)?, 1).map(done("listening")),
         S::ListenBound => {
             let fd = socket(AF_INET, SOCK_STREAM, 0)?;
             bind(fd)?;
@@ -238,8 +236,12 @@ pub(crate) fn rows() -> Vec<Row> {
     let mut rows = Vec::new();
 
     // The grant itself works, so what follows is not refused for another reason.
-    rows.push(row(86, "connect(granted port) under Tcp", S::ConnectGranted).under(Tcp)
-        .always(Answer::done()).no_control("this row is the control of the next"));
+    rows.push(
+        row(86, "connect(granted port) under Tcp", S::ConnectGranted)
+            .under(Tcp)
+            .always(Answer::done())
+            .no_control("this row is the control of the next"),
+    );
     let connects = [
         (86, "connect(other port)", S::ConnectOther, EACCES),
         (86, "connect([::1]:other port)", S::ConnectOtherV6, EACCES),
@@ -262,7 +264,12 @@ pub(crate) fn rows() -> Vec<Row> {
     ];
     for (number, name, act) in none {
         for profile in [Nothing, Read, Write] {
-            rows.push(row(number, format!("{name} under {profile:?}"), act).under(profile).always(EPERM).open_without(EVERY));
+            rows.push(
+                row(number, format!("{name} under {profile:?}"), act)
+                    .under(profile)
+                    .always(EAFNOSUPPORT)
+                    .open_without(EVERY),
+            );
         }
     }
 
@@ -272,14 +279,14 @@ pub(crate) fn rows() -> Vec<Row> {
         (87, "sendmsg(MSG_FASTOPEN, other port)", S::FastOpen(Send::Message), EPERM),
         (87, "sendmmsg(MSG_FASTOPEN, other port)", S::FastOpen(Send::Messages), EPERM),
         (87, "setsockopt(TCP_FASTOPEN_CONNECT), connect(other port)", S::FastOpenOption, EPERM),
-        (88, "connect(IPPROTO_MPTCP, other port)", S::Multipath, EPROTONOSUPPORT),
-        (88, "socket(IPPROTO_SCTP)", S::Sctp, EPROTONOSUPPORT),
+        (88, "connect(IPPROTO_MPTCP, other port)", S::Multipath, EAFNOSUPPORT),
+        (88, "socket(IPPROTO_SCTP)", S::Sctp, EAFNOSUPPORT),
         (88, "socket(AF_SMC)", S::Smc, EAFNOSUPPORT),
-        (88, "sendto(UDP-Lite)", S::UdpLite, EPROTONOSUPPORT),
-        (88, "socket(DCCP)", S::Dccp, EPROTONOSUPPORT),
-        (91, "sendto(UDP)", S::Udp, EPROTONOSUPPORT),
-        (91, "connect(UDP), write", S::UdpConnected, EPROTONOSUPPORT),
-        (91, "bind(UDP)", S::UdpBind, EPROTONOSUPPORT),
+        (88, "sendto(UDP-Lite)", S::UdpLite, EAFNOSUPPORT),
+        (88, "socket(DCCP)", S::Dccp, EAFNOSUPPORT),
+        (91, "sendto(UDP)", S::Udp, EAFNOSUPPORT),
+        (91, "connect(UDP), write", S::UdpConnected, EAFNOSUPPORT),
+        (91, "bind(UDP)", S::UdpBind, EAFNOSUPPORT),
         (86, "bind(TCP)", S::Bind, EPERM),
         (86, "listen without bind", S::ListenWithoutBind, EPERM),
         (86, "bind, listen", S::ListenBound, EPERM),
@@ -296,32 +303,69 @@ pub(crate) fn rows() -> Vec<Row> {
         (97, "ioctl(SIOCGIFFLAGS)", S::IoctlInterface, EPERM),
     ];
     for (number, name, act, errno) in refused {
-        rows.push(row(number, format!("{name} under Tcp"), act).under(Tcp).always(errno).open_without(EVERY).may_lack(ABSENT));
+        rows.push(
+            row(number, format!("{name} under Tcp"), act).under(Tcp).always(errno).open_without(EVERY).may_lack(ABSENT),
+        );
     }
     // The hole that only the filter closes, shown with Landlock in place.
-    rows.push(row(88, "connect(IPPROTO_MPTCP, other port), Landlock in place", S::Multipath).under(Tcp)
-        .always(EPROTONOSUPPORT).open_without(&[Seccomp]).may_lack("this kernel has no multipath TCP, or judges it"));
-    rows.push(row(87, "sendto(MSG_FASTOPEN, other port), Landlock in place", S::FastOpen(Send::To)).under(Tcp)
-        .always(EPERM).open_without(&[Seccomp]).may_lack("this kernel judges TCP Fast Open"));
-    rows.push(row(94, "connect(AF_UNIX path in the read grant)", S::UnixPathInside).under(Read)
-        .always(EPERM).open_without(EVERY));
+    rows.push(
+        row(88, "connect(IPPROTO_MPTCP, other port), Landlock in place", S::Multipath)
+            .under(Tcp)
+            .always(EAFNOSUPPORT)
+            .open_without(&[Seccomp])
+            .may_lack("this kernel has no multipath TCP, or judges it"),
+    );
+    rows.push(
+        row(87, "sendto(MSG_FASTOPEN, other port), Landlock in place", S::FastOpen(Send::To))
+            .under(Tcp)
+            .always(EPERM)
+            .open_without(&[Seccomp])
+            .may_lack("this kernel judges TCP Fast Open"),
+    );
+    rows.push(
+        row(94, "connect(AF_UNIX path in the read grant)", S::UnixPathInside)
+            .under(Read)
+            .always(EAFNOSUPPORT)
+            .open_without(EVERY),
+    );
     const PINGS: &str = "this system lets nobody ping (net.ipv4.ping_group_range)";
-    rows.push(row(92, "socket(ICMP datagram) under Tcp", S::Icmp).under(Tcp).always(EPROTONOSUPPORT)
-        .open_without(EVERY).may_lack(PINGS));
-    rows.push(row(92, "socket(ICMP datagram) under Nothing", S::Icmp).always(EPERM).open_without(EVERY).may_lack(PINGS));
+    rows.push(
+        row(92, "socket(ICMP datagram) under Tcp", S::Icmp)
+            .under(Tcp)
+            .always(EAFNOSUPPORT)
+            .open_without(EVERY)
+            .may_lack(PINGS),
+    );
+    rows.push(
+        row(92, "socket(ICMP datagram) under Nothing", S::Icmp)
+            .always(EAFNOSUPPORT)
+            .open_without(EVERY)
+            .may_lack(PINGS),
+    );
     let root = [
-        ("socket(RAW)", S::Raw, EPROTONOSUPPORT),
-        ("socket(RAW, IPv6)", S::RawV6, EPROTONOSUPPORT),
+        ("socket(RAW)", S::Raw, EAFNOSUPPORT),
+        ("socket(RAW, IPv6)", S::RawV6, EAFNOSUPPORT),
         ("socket(AF_PACKET)", S::Packet, EAFNOSUPPORT),
     ];
     for (name, act, errno) in root {
-        rows.push(row(92, format!("{name} under Tcp"), act).under(Tcp).always(errno).open_without(EVERY)
-            .root_only("raw sockets need CAP_NET_RAW").may_lack(ABSENT));
-        rows.push(row(92, format!("{name} under Nothing"), act).always(EPERM).open_without(EVERY)
-            .root_only("raw sockets need CAP_NET_RAW").may_lack(ABSENT));
+        rows.push(
+            row(92, format!("{name} under Tcp"), act)
+                .under(Tcp)
+                .always(errno)
+                .open_without(EVERY)
+                .root_only("raw sockets need CAP_NET_RAW")
+                .may_lack(ABSENT),
+        );
+        rows.push(
+            row(92, format!("{name} under Nothing"), act)
+                .always(EAFNOSUPPORT)
+                .open_without(EVERY)
+                .root_only("raw sockets need CAP_NET_RAW")
+                .may_lack(ABSENT),
+        );
     }
     let options = [
-        ("SO_ATTACH_FILTER", SocketOption::AttachFilter, ""),
+        ("SO_ATTACH_FILTER", SocketOption::AttachFilter, "some kernels want CAP_NET_ADMIN for a socket filter"),
         ("SO_ATTACH_BPF", SocketOption::AttachBpf, "loading a program needs CAP_BPF"),
         ("SO_BINDTODEVICE", SocketOption::BindToDevice, "binding to a device may need CAP_NET_RAW"),
         ("SO_MARK", SocketOption::Mark, "marks need CAP_NET_ADMIN"),
@@ -331,8 +375,11 @@ pub(crate) fn rows() -> Vec<Row> {
         ("IP_TRANSPARENT", SocketOption::Transparent, "it needs CAP_NET_ADMIN"),
     ];
     for (name, option, privilege) in options {
+        // Loading the program is what is refused first.
         let expected = if option == SocketOption::AttachBpf { Answer::Violation } else { EPERM.into() };
-        let mut one = row(97, format!("setsockopt({name}) under Tcp"), S::Option(option)).under(Tcp).always(expected)
+        let mut one = row(97, format!("setsockopt({name}) under Tcp"), S::Option(option))
+            .under(Tcp)
+            .always(expected)
             .open_without(EVERY);
         if !privilege.is_empty() {
             one = one.root_only(privilege);

@@ -1,7 +1,7 @@
 //! Rows 67, 113: typing into the terminal that the application was started from.
 
 use gaol::Layer::{Capabilities, Hygiene, Landlock, Namespaces, Seccomp};
-use libc::{EACCES, ENOENT, EPERM};
+use libc::{EACCES, EPERM};
 use serde::{Deserialize, Serialize};
 
 use super::profiles::Profile::{Nothing, Read, Terminal};
@@ -47,21 +47,54 @@ pub(crate) fn rows() -> Vec<Row> {
         (67, "ioctl(TIOCSTI | 0xffffffff<<32)", libc::TIOCSTI | 0xffff_ffff << 32),
     ];
     for (number, name, request) in typed {
-        rows.push(row(number, format!("{name} under Terminal"), TerminalAct::Ioctl(request)).under(Terminal)
-            .always(EPERM).open_without(EVERY).may_lack(SETTING));
-        rows.push(row(number, format!("{name} under Nothing"), TerminalAct::Ioctl(request))
-            .always(EPERM).no_control("descriptor 1 is a pipe: there is no terminal to type into"));
+        rows.push(
+            row(number, format!("{name} under Terminal"), TerminalAct::Ioctl(request))
+                .under(Terminal)
+                .always(EPERM)
+                .open_without(EVERY)
+                .may_lack(SETTING),
+        );
+        rows.push(
+            row(number, format!("{name} under Nothing"), TerminalAct::Ioctl(request))
+                .always(EPERM)
+                .no_control("descriptor 1 is a pipe: there is no terminal to type into"),
+        );
     }
-    rows.push(row(113, "ioctl(TIOCLINUX)", TerminalAct::Ioctl(libc::TIOCLINUX)).under(Terminal)
-        .always(EPERM).no_control("only a virtual console has it, and a test has none"));
-    rows.push(row(113, "ioctl(TIOCSWINSZ)", TerminalAct::Ioctl(libc::TIOCSWINSZ)).under(Terminal)
-        .always(EPERM).open_without(EVERY).may_lack(SETTING));
-    rows.push(row(113, "openat(/dev/tty), ioctl(TIOCSTI)", TerminalAct::OwnTerminal).under(Read)
-        .refused(ENOENT, EACCES).open_without(EVERY).may_lack(SETTING));
-    rows.push(row(113, "openat(/dev/tty) under Nothing", TerminalAct::OwnTerminal).under(Nothing)
-        .always(EPERM).open_without(EVERY).may_lack(SETTING));
+    rows.push(
+        row(113, "ioctl(TIOCLINUX)", TerminalAct::Ioctl(libc::TIOCLINUX))
+            .under(Terminal)
+            .always(EPERM)
+            .no_control("only a virtual console has it, and a test has none"),
+    );
+    rows.push(
+        row(113, "ioctl(TIOCSWINSZ)", TerminalAct::Ioctl(libc::TIOCSWINSZ))
+            .under(Terminal)
+            .always(EPERM)
+            .open_without(EVERY)
+            .may_lack(SETTING),
+    );
+    rows.push(
+        row(113, "openat(/dev/tty), ioctl(TIOCSTI)", TerminalAct::OwnTerminal)
+            .under(Read)
+            .always(EACCES)
+            .open_without(EVERY)
+            .may_lack(SETTING),
+    );
+    rows.push(
+        row(113, "openat(/dev/tty) under Nothing", TerminalAct::OwnTerminal)
+            .under(Nothing)
+            .always(EPERM)
+            .open_without(EVERY)
+            .may_lack(SETTING),
+    );
     // Last: where it is open, it takes the terminal away from the rows before.
-    rows.push(row(113, "ioctl(TIOCSCTTY)", TerminalAct::Ioctl(libc::TIOCSCTTY)).under(Terminal)
-        .always(EPERM).open_without(EVERY).may_lack(SETTING).root_only(PRIVILEGE));
+    rows.push(
+        row(113, "ioctl(TIOCSCTTY)", TerminalAct::Ioctl(libc::TIOCSCTTY))
+            .under(Terminal)
+            .always(EPERM)
+            .open_without(EVERY)
+            .may_lack(SETTING)
+            .root_only(PRIVILEGE),
+    );
     rows
 }
