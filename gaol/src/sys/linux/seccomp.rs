@@ -20,6 +20,8 @@ mod eval;
 mod rule;
 mod syscalls;
 
+use rule::Action;
+
 pub(crate) use syscalls::name;
 
 /// What stands behind a path that a worker names.
@@ -56,8 +58,21 @@ pub(crate) struct Shape {
 /// They allow what a worker may do, and what a template must still do: fork workers, wait for them, kill them and
 /// install the worker's filter.
 pub(crate) fn template_filters(shape: &Shape) -> Vec<BpfProgram> {
-    let table = syscalls::template(shape);
-    vec![bpf::assemble_whole(&table, syscalls::UNLISTED, syscalls::NEWEST, shape.violation)]
+    let thread = if shape.threads { Action::Allow } else { Action::Answer(libc::EAGAIN) };
+    vec![template_filter(shape, thread)]
+}
+
+/// The same, but every creation of a thread is put to the first filter's listener. Nothing else is.
+///
+/// What it is asked about, the filter has looked at: the flags are those of a thread and no others, and stand in a
+/// register.
+pub(crate) fn counting_filters(shape: &Shape) -> Vec<BpfProgram> {
+    vec![template_filter(shape, Action::Ask)]
+}
+
+fn template_filter(shape: &Shape, thread: Action) -> BpfProgram {
+    let table = syscalls::template(shape, thread);
+    bpf::assemble_whole(&table, syscalls::UNLISTED, syscalls::NEWEST, shape.violation)
 }
 
 /// The filter of a template's workers, to be installed as a worker's last step.

@@ -142,19 +142,19 @@ fn test(condition: &Condition, rest: usize) -> BpfProgram {
     let low = ARGUMENTS + 8 * u32::from(condition.position);
     let high = low + 4;
     match &condition.test {
-        Test::OneOf(values) => {
-            let last = values.len() - 1;
+        Test::OneOf { mask, values } if values[..] == [0] => {
+            vec![statement(LOAD, low), jump(JUMP_IF_ANY_BIT, *mask, distance(rest), 0)]
+        }
+        Test::OneOf { mask, values } => {
             let mut code = vec![statement(LOAD, low)];
+            if *mask != u32::MAX {
+                code.push(statement(AND, *mask));
+            }
+            let last = values.len() - 1;
             code.extend(values.iter().enumerate().map(|(index, value)| {
                 jump(JUMP_IF_EQUAL, *value, distance(last - index), if index == last { distance(rest) } else { 0 })
             }));
             code
-        }
-        Test::Masked { mask, value: 0 } => {
-            vec![statement(LOAD, low), jump(JUMP_IF_ANY_BIT, *mask, distance(rest), 0)]
-        }
-        Test::Masked { mask, value } => {
-            vec![statement(LOAD, low), statement(AND, *mask), jump(JUMP_IF_EQUAL, *value, 0, distance(rest))]
         }
         Test::Any(bits) => vec![statement(LOAD, low), jump(JUMP_IF_ANY_BIT, *bits, 0, distance(rest))],
         Test::Zero => vec![
@@ -178,6 +178,7 @@ fn returns(action: Action, violation: Violation) -> sock_filter {
         (Action::Answer(errno), _) | (Action::Refuse(errno), Violation::Deny) => {
             libc::SECCOMP_RET_ERRNO | errno.cast_unsigned()
         }
+        (Action::Ask, _) => libc::SECCOMP_RET_USER_NOTIF,
         (Action::Handle, _) | (Action::Refuse(_), Violation::Kill) => libc::SECCOMP_RET_TRAP,
         (Action::Kill, _) => libc::SECCOMP_RET_KILL_PROCESS,
     };

@@ -15,6 +15,8 @@ pub(super) enum Action {
     Answer(i32),
     /// The SIGSYS handler answers.
     Handle,
+    /// Whoever holds the filter's listener says whether the kernel runs it.
+    Ask,
     /// The end of the worker in any case: no program has a reason to try.
     Kill,
 }
@@ -34,10 +36,8 @@ pub(super) const fn argument(position: u8) -> Argument {
 /// kernel does not. The tests of a pointer or a `long` look at both halves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Test {
-    /// `int`: it is one of these.
-    OneOf(Vec<u32>),
-    /// `int`: these bits of it have this value.
-    Masked { mask: u32, value: u32 },
+    /// `int`: the bits of `mask` are one of these.
+    OneOf { mask: u32, values: Vec<u32> },
     /// `int`: at least one of these bits is set.
     Any(u32),
     /// pointer or `long`: it is zero.
@@ -61,17 +61,17 @@ impl Argument {
 
     /// `int`: equal to one of them.
     pub(super) fn one_of(self, values: &[u32]) -> Condition {
-        self.test(Test::OneOf(values.to_vec()))
+        self.masked(u32::MAX, values)
     }
 
-    /// `int`: the bits of `mask` are exactly `value`.
-    pub(super) fn masked(self, mask: u32, value: u32) -> Condition {
-        self.test(Test::Masked { mask, value })
+    /// `int`: the bits of `mask` are one of these.
+    pub(super) fn masked(self, mask: u32, values: &[u32]) -> Condition {
+        self.test(Test::OneOf { mask, values: values.to_vec() })
     }
 
     /// `int`: none of these bits.
     pub(super) fn lacks(self, bits: u32) -> Condition {
-        self.masked(bits, 0)
+        self.masked(bits, &[0])
     }
 
     /// `int`: at least one of these bits.

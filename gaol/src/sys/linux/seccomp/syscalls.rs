@@ -8,10 +8,10 @@
 //! * `Answer`: libc or std tries the call on its own account and knows what to do without it.
 //! * `Kill`: an attack on the kernel or on another process and nothing else.
 
-use libc::{EACCES, EAFNOSUPPORT, EAGAIN, EINVAL, ENOSYS, EPERM, c_long};
+use libc::{EACCES, EAFNOSUPPORT, EINVAL, ENOSYS, EPERM, c_long};
 
 use super::rule::Action::{Allow, Answer, Handle, Kill, Refuse};
-use super::rule::{Action, Argument, Rule, Table, argument, when};
+use super::rule::{Action, Argument, Table, argument, when};
 use super::{Paths, Shape};
 
 /// What becomes of a call that is in no table.
@@ -20,13 +20,13 @@ pub(super) const UNLISTED: Action = Refuse(EPERM);
 /// The highest number that the tables have been written for: `listns`, Linux 6.19.
 pub(super) const NEWEST: u32 = 470;
 
-/// Everything that a worker may call, and what its template must still call.
-pub(super) fn template(shape: &Shape) -> Table {
+/// Everything that a worker may call, and what its template must still call. `thread` is what becomes of a new thread.
+pub(super) fn template(shape: &Shape, thread: Action) -> Table {
     let mut table = Table::default();
     descriptors(&mut table);
     waiting(&mut table);
     memory(&mut table, shape);
-    threads(&mut table, shape);
+    threads(&mut table, thread);
     signals(&mut table);
     time(&mut table);
     identity(&mut table);
@@ -198,7 +198,7 @@ fn memory(table: &mut Table, shape: &Shape) {
             [
                 argument(2).within(DATA),
                 flags.within(harmless | bits(libc::MAP_PRIVATE)),
-                flags.masked(bits(libc::MAP_TYPE), bits(libc::MAP_PRIVATE)),
+                flags.has(bits(libc::MAP_PRIVATE)),
             ],
             Allow,
         ),
@@ -207,7 +207,8 @@ fn memory(table: &mut Table, shape: &Shape) {
             [
                 argument(2).within(DATA),
                 flags.within(bits(libc::MAP_DROPPABLE | libc::MAP_ANONYMOUS)),
-                flags.is(bits(libc::MAP_DROPPABLE | libc::MAP_ANONYMOUS)),
+                flags.has(bits(libc::MAP_DROPPABLE)),
+                flags.has(bits(libc::MAP_ANONYMOUS)),
             ],
             Allow,
         ),
@@ -215,14 +216,7 @@ fn memory(table: &mut Table, shape: &Shape) {
     if shape.paths != Paths::None {
         // Of a file. Shared anonymous memory would not be counted against RLIMIT_DATA.
         let of_a_file = harmless & !bits(libc::MAP_ANONYMOUS) | bits(libc::MAP_SHARED);
-        rules.push(when(
-            [
-                argument(2).within(DATA),
-                flags.within(of_a_file),
-                flags.masked(bits(libc::MAP_TYPE), bits(libc::MAP_SHARED)),
-            ],
-            Allow,
-        ));
+        rules.push(when([argument(2).within(DATA), flags.within(of_a_file), flags.has(bits(libc::MAP_SHARED))], Allow));
         table.allow(&[libc::SYS_msync]);
     }
     table.decide(libc::SYS_mmap, rules, Refuse(EPERM));
@@ -298,7 +292,7 @@ const THREAD_BY_MUSL: u32 = THREAD | bits(libc::CLONE_DETACHED);
 const FORK: [u32; 2] =
     [bits(libc::SIGCHLD), bits(libc::CLONE_CHILD_SETTID | libc::CLONE_CHILD_CLEARTID | libc::SIGCHLD)];
 
-fn threads(table: &mut Table, shape: &Shape) {
+fn threads(table: &mut Table, thread: Action) {
     table.allow(&[
         libc::SYS_set_robust_list,
         libc::SYS_set_tid_address, // musl's fork, in the child
@@ -313,7 +307,6 @@ fn threads(table: &mut Table, shape: &Shape) {
     ]);
     // The kernel reads only the lower half of the flags. Namespaces need flags that none of these have.
     let flags = argument(0);
-    let thread = if shape.threads { Allow } else { Answer(EAGAIN) };
     table.choose(
         libc::SYS_clone,
         [when([flags.one_of(&[THREAD, THREAD_BY_MUSL])], thread), when([flags.one_of(&FORK)], Allow)],
@@ -326,8 +319,9 @@ fn threads(table: &mut Table, shape: &Shape) {
 
 fn futex(table: &mut Table) {
     // The operation, whatever its clock and whether or not it is private.
-    let operation =
-        |value| argument(1).masked(!bits(libc::FUTEX_PRIVATE_FLAG | libc::FUTEX_CLOCK_REALTIME), bits(value));
+    let operation = |operations: &[u32]| {
+        argument(1).masked(!bits(libc::FUTEX_PRIVATE_FLAG | libc::FUTEX_CLOCK_REALTIME), operations)
+    };
     let waiting = [
         libc::FUTEX_WAIT,
         libc::FUTEX_WAKE,
@@ -336,7 +330,8 @@ fn futex(table: &mut Table) {
         libc::FUTEX_WAKE_OP,
         libc::FUTEX_WAIT_BITSET,
         libc::FUTEX_WAKE_BITSET,
-    ];
+    ]
+    .map(bits);
     // glibc asks by one of these whether the kernel has priority inheritance.
     let inheriting = [
         libc::FUTEX_LOCK_PI,
@@ -345,11 +340,14 @@ fn futex(table: &mut Table) {
         libc::FUTEX_WAIT_REQUEUE_PI,
         libc::FUTEX_CMP_REQUEUE_PI,
         13, // FUTEX_LOCK_PI2
-    ];
-    let mut rules: Vec<Rule> = waiting.into_iter().map(|value| when([operation(value)], Allow)).collect();
-    rules.extend(inheriting.into_iter().map(|value| when([operation(value)], Answer(ENOSYS))));
+    ]
+    .map(bits);
     // sem_post of old glibc can read its flags from freed memory; it shrugs at EINVAL and aborts at anything else.
-    table.decide(libc::SYS_futex, rules, Answer(EINVAL));
+    table.choose(
+        libc::SYS_futex,
+        [when([operation(&inheriting)], Answer(ENOSYS)), when([operation(&waiting)], Allow)],
+        Answer(EINVAL),
+    );
 }
 
 fn signals(table: &mut Table) {
@@ -522,9 +520,9 @@ fn open(table: &mut Table, shape: &Shape, call: c_long, flags: Argument, mode: A
         let rules = vec![
             without_access,
             // Neither reading nor writing, but some ioctls.
-            when([flags.masked(ACCESS_MODE, ACCESS_MODE)], Refuse(EACCES)),
+            when([flags.masked(ACCESS_MODE, &[ACCESS_MODE])], Refuse(EACCES)),
             // Truncates by a right to read, where Landlock does not know truncation.
-            when([flags.masked(ACCESS_MODE, 0), flags.has(truncates)], Refuse(EACCES)),
+            when([flags.lacks(ACCESS_MODE), flags.has(truncates)], Refuse(EACCES)),
             when([flags.has(creates), mode.has(SPECIAL_MODES)], Refuse(EPERM)),
         ];
         table.decide(call, rules, Allow);
@@ -839,7 +837,7 @@ names! {
         SYS_epoll_wait SYS_utimes SYS_inotify_init SYS_futimesat SYS_renameat SYS_sync_file_range SYS_signalfd
         SYS_eventfd SYS_kexec_file_load
     ]
-    numbers on x86_64 [333 "io_pgetevents"]
+    numbers on x86_64 [333 "io_pgetevents" 335 "uretprobe" 336 "uprobe"]
     numbers on aarch64 [
         38 "renameat" 84 "sync_file_range" 163 "getrlimit" 164 "setrlimit" 292 "io_pgetevents" 294 "kexec_file_load"
     ]
