@@ -94,7 +94,7 @@ struct Target {
 }
 
 /// The decoder turned hostile: `Ok` means that the attack worked.
-#[sandboxed(read = &target.image, memory = "256MiB", time = "500ms")]
+#[sandboxed(read = &target.image, memory = "256MiB", time = "2s")]
 fn hostile(attack: Attack, target: Target) -> gaol::Result<()> {
     match attack {
         Attack::ReadPasswords => drop(std::fs::read("/etc/passwd")?),

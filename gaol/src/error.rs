@@ -83,7 +83,7 @@ pub enum Error {
 
     // Stopped: the function began, and something ended it.
     /// The function panicked.
-    #[error("{call} panicked{}: {message}{}", at(location), call.printed())]
+    #[error("{call} panicked{}: {}{}", at(location), printable(message), call.printed())]
     Panicked {
         /// The function, and what it printed.
         call: Box<Call>,
@@ -140,6 +140,16 @@ pub enum Error {
         /// The limit.
         limit: Duration,
     },
+    /// The application's own system calls failed while the call was under way.
+    #[error("{call}: lost touch with the worker: {step}: {source}{}", remedy_for(source))]
+    Lost {
+        /// The function, and what it printed.
+        call: Box<Call>,
+        /// What failed.
+        step: String,
+        /// What the system answered.
+        source: io::Error,
+    },
     /// The reply cannot be believed: the child is broken or hostile.
     #[error("{call}: the reply cannot be believed: {problem}{}", call.printed())]
     Protocol {
@@ -185,6 +195,7 @@ impl Error {
             | Self::TimedOut { .. }
             | Self::OutOfMemory { .. }
             | Self::CpuExceeded { .. }
+            | Self::Lost { .. }
             | Self::Protocol { .. } => Outcome::Unknown,
         }
     }
@@ -207,6 +218,7 @@ impl Error {
             | Self::TimedOut { call, .. }
             | Self::OutOfMemory { call, .. }
             | Self::CpuExceeded { call, .. }
+            | Self::Lost { call, .. }
             | Self::Protocol { call, .. } => Some(call),
             Self::Function(_) => None,
         }
@@ -324,7 +336,7 @@ pub enum PathProblem {
     #[error("{0}; a profile can only name what is there when the call is made")]
     Io(io::Error),
     /// It is a pipe, which would be a way to talk to other processes.
-    #[error("it is a named pipe; open it in the application and pass the descriptor")]
+    #[error("it is a named pipe; read it in the application and pass what it holds")]
     Pipe,
     /// It is a socket.
     #[error("it is a socket; sockets are not files to a sandbox")]
@@ -332,6 +344,11 @@ pub enum PathProblem {
     /// It kept changing while the sandbox was built.
     #[error("it was replaced while the sandbox was built; try again")]
     Changed,
+    /// It is, or leads through, a symbolic link that a sandboxed function may have put there.
+    #[error(
+        "it is a symbolic link in a tree that a sandboxed function may write, so it may lead anywhere; name what it leads to"
+    )]
+    WritableLink,
     /// Following it never ends.
     #[error("it leads through more than 40 symbolic links")]
     TooManyLinks,
@@ -392,8 +409,8 @@ pub enum ProtocolProblem {
     /// The payload does not decode as the function's result.
     #[error("it does not decode: {0}")]
     Decode(String),
-    /// The worker could not serve the call.
-    #[error("the worker could not run the function: {0}")]
+    /// The worker could not serve the call; what it says of it.
+    #[error("{}", printable(.0))]
     Unable(String),
 }
 
@@ -405,12 +422,14 @@ pub struct FunctionError {
 }
 
 impl FunctionError {
+    /// The most messages that are kept: whoever prints or drops the chain goes down it.
+    const LONGEST_CHAIN: usize = 64;
+
     pub(crate) fn from_error(error: &(dyn std::error::Error + 'static)) -> Self {
-        const LONGEST_CHAIN: usize = 64;
         let mut messages = vec![error.to_string()];
         let mut source = error.source();
         while let Some(cause) = source
-            && messages.len() < LONGEST_CHAIN
+            && messages.len() < Self::LONGEST_CHAIN
         {
             messages.push(cause.to_string());
             source = cause.source();
@@ -421,7 +440,7 @@ impl FunctionError {
     /// An error of the messages of a chain, outermost first.
     pub(crate) fn from_messages(messages: Vec<String>) -> Self {
         let mut chain = None;
-        for message in messages.into_iter().rev() {
+        for message in messages.into_iter().take(Self::LONGEST_CHAIN).rev() {
             chain = Some(Box::new(Self { message, source: chain }));
         }
         chain.map_or_else(|| Self { message: String::new(), source: None }, |error| *error)
@@ -440,7 +459,7 @@ impl FunctionError {
 
 impl fmt::Display for FunctionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        f.write_str(&printable(&self.message))
     }
 }
 
@@ -481,8 +500,20 @@ impl std::error::Error for Unprepared {
     }
 }
 
+/// What a child says, made harmless for a terminal: control characters but line ends and tabs are escaped.
+fn printable(text: &str) -> String {
+    let harmless = |character: char| !character.is_control() || matches!(character, '\n' | '\t');
+    text.chars()
+        .map(
+            |character| {
+                if harmless(character) { character.to_string() } else { character.escape_default().to_string() }
+            },
+        )
+        .collect()
+}
+
 fn at(location: &Option<String>) -> String {
-    location.as_ref().map(|location| format!(" at {location}")).unwrap_or_default()
+    location.as_ref().map(|location| format!(" at {}", printable(location))).unwrap_or_default()
 }
 
 fn limit_in_bytes(limit: Option<u64>) -> String {

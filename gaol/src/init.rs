@@ -17,10 +17,8 @@ static ENTRY_POINT: AtomicBool = AtomicBool::new(false);
 /// serves is bound to its starter by a handshake on that socket. A set-user-ID program never counts as started by gaol.
 ///
 /// ```
-/// fn main() {
-///     gaol::init();
-///     // the application
-/// }
+/// gaol::init();
+/// // the application
 /// ```
 pub fn init() {
     if is_started_by_gaol() {

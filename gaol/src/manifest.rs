@@ -99,14 +99,15 @@ fn duration(time: Duration) -> String {
         // Only a `Duration` that was computed is finer than the attribute's text can say.
         return format!("Duration::from_nanos({})", time.as_nanos());
     }
-    let (unit, length) = UNITS.into_iter().find(|(_, length)| milliseconds % length == 0).unwrap_or(("ms", 1));
+    let (unit, length) =
+        UNITS.into_iter().find(|(_, length)| milliseconds.is_multiple_of(*length)).unwrap_or(("ms", 1));
     format!("\"{}{unit}\"", milliseconds / length)
 }
 
 /// In the largest unit that says it exactly.
 fn size(bytes: u64) -> String {
     const UNITS: [(&str, u64); 5] = [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
-    let (unit, length) = UNITS.into_iter().find(|(_, length)| bytes % length == 0).unwrap_or(("B", 1));
+    let (unit, length) = UNITS.into_iter().find(|(_, length)| bytes.is_multiple_of(*length)).unwrap_or(("B", 1));
     format!("\"{}{unit}\"", bytes / length)
 }
 

@@ -96,6 +96,8 @@ impl Step {
 pub(crate) enum Ended {
     Exited(i32),
     Killed(i32),
+    /// It could not take its last step, and never read a call: said by gaol's own code in it, which no longer can once it has.
+    Unfit(i32),
 }
 
 impl Ended {
@@ -105,6 +107,7 @@ impl Ended {
         let (tag, number) = match self {
             Self::Exited(code) => (0_i32, code),
             Self::Killed(signal) => (1, signal),
+            Self::Unfit(errno) => (2, errno),
         };
         let mut bytes = [0; Self::BYTES];
         bytes[..4].copy_from_slice(&tag.to_le_bytes());
@@ -115,7 +118,11 @@ impl Ended {
     pub(crate) fn from_bytes(bytes: [u8; Self::BYTES]) -> Self {
         let [a, b, c, d, e, f, g, h] = bytes;
         let number = i32::from_le_bytes([e, f, g, h]);
-        if i32::from_le_bytes([a, b, c, d]) == 0 { Self::Exited(number) } else { Self::Killed(number) }
+        match i32::from_le_bytes([a, b, c, d]) {
+            0 => Self::Exited(number),
+            1 => Self::Killed(number),
+            _ => Self::Unfit(number),
+        }
     }
 }
 
@@ -125,6 +132,6 @@ pub(crate) mod worker_descriptor {
     pub(crate) const STREAMS: [i32; 2] = [1, 2];
     /// The channel.
     pub(crate) const CHANNEL: i32 = 3;
-    /// The first that a worker starts without.
-    pub(crate) const FREE: i32 = 4;
+    /// The status pipe, until the last step is taken: the first descriptor that the function finds free.
+    pub(crate) const STATUS: i32 = 4;
 }

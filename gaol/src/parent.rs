@@ -27,7 +27,7 @@ use crate::entry::{self, Entry};
 use crate::error::{Call, Error, PathProblem, ProtocolProblem, Unprepared, Unsupported, Violation};
 use crate::message::Ended;
 use crate::plan::{Reason, Refusal};
-use crate::profile::{Process, Profile};
+use crate::profile::{Operation, Process, Profile};
 use crate::support::{Availability, Layer, Layers, Support};
 use crate::wire::codec::{self, EncodeError};
 use crate::wire::{HEADER, Header, Kind};
@@ -178,7 +178,7 @@ impl PendingCall {
                 Answer::TimedOut => Error::TimedOut { call, limit: limits.time.unwrap_or_default() },
                 Answer::CpuExceeded => Error::CpuExceeded { call, limit: limits.cpu.unwrap_or_default() },
                 Answer::Unbelievable(problem) => Error::Protocol { call, problem },
-                Answer::Broken(step, source) => Error::Start { call, step: step.to_owned(), source },
+                Answer::Broken(step, source) => Error::Lost { call, step: step.to_owned(), source },
             });
         }
         Err(Error::Start {
@@ -205,6 +205,11 @@ impl PendingCall {
                 Error::CpuExceeded { call, limit: self.profile.limits().cpu.unwrap_or_default() }
             }
             Ended::Killed(signal) => Error::Killed { call, signal },
+            Ended::Unfit(errno) => Error::Start {
+                call,
+                step: "the worker's last step".to_owned(),
+                source: std::io::Error::from_raw_os_error(errno),
+            },
         }
     }
 
@@ -283,7 +288,17 @@ impl PendingCall {
             .iter()
             .find(|operation| match operation.path() {
                 Some(path) => path == object || std::fs::canonicalize(path).is_ok_and(|path| path == object),
-                None => refusal.reason == Reason::Operation && refusal.step.contains("tcp:"),
+                None => refusal.step.contains("tcp:"),
+            })
+            .or_else(|| {
+                // A need that is not about one path is named by the first operation that has it.
+                self.profile.allowed_operations().iter().find(|operation| match operation {
+                    Operation::FileWriteAll(_) => {
+                        refusal.step.contains("`write`") || refusal.step.contains("file operations")
+                    }
+                    Operation::NetworkOutbound(_) => false,
+                    _ => refusal.step.contains("file operations"),
+                })
             })
             .map(ToString::to_string)
             .unwrap_or_default()
@@ -293,14 +308,17 @@ impl PendingCall {
 fn remedy(refusal: &Refusal) -> String {
     match (refusal.layer(), refusal.reason) {
         (_, Reason::Canary) => "gaol refuses to run anything under a layer that does not hold; please report this".to_owned(),
+        (_, Reason::Operation) if matches!(refusal.errno, libc::EACCES | libc::EPERM) => {
+            "the child has the application's uid and gid but none of its capabilities: let those reach it".to_owned()
+        }
         (Layer::Namespaces, Reason::Operation) => {
             "without namespaces write `read = …` for the path, or `metadata = \"/\"` to leave all metadata visible".to_owned()
         }
         (Layer::Landlock, Reason::Operation) => {
-            "use a newer kernel, or open it in the application and pass the descriptor".to_owned()
+            "use a newer kernel, or do it in the application and pass what comes of it".to_owned()
         }
         (Layer::Landlock, _) => {
-            "boot a kernel with Landlock (5.13 or later, `landlock` in the `lsm=` list), or name no files and pass what is opened".to_owned()
+            "boot a kernel with Landlock (5.13 or later, `landlock` in the `lsm=` list), or name no files and pass what they hold".to_owned()
         }
         (Layer::Limits, Reason::Operation) => "write `threads = 1`, or `threads = \"none\"` to lift the limit".to_owned(),
         (Layer::Seccomp, _) => "use a kernel with CONFIG_SECCOMP_FILTER".to_owned(),
@@ -378,6 +396,9 @@ pub fn support() -> Support {
     while found.len() < Layer::ALL.len() {
         match application.probe(&Profile::NOTHING, layers) {
             Ok(_) => break,
+            Err(Unavailable::Refused(refusal)) if refusal.reason == Reason::Resources => {
+                return nowhere(refusal.step, refusal.errno);
+            }
             Err(Unavailable::Refused(refusal)) => {
                 layers = layers.without(refusal.layer());
                 found.push((refusal.layer(), unavailable_layer(&refusal)));

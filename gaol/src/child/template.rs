@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::event::{PollFd, PollFlags};
 use rustix::net::{RecvFlags, SocketType};
 use rustix::pipe::PipeFlags;
-use rustix::process::{PidfdFlags, Signal, WaitId, WaitIdOptions};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions};
 
 use super::worker::{self, Setup};
 use crate::entry;
@@ -18,6 +18,7 @@ use crate::plan::{Plan, Reason, Refusal, Stream};
 use crate::support::Layer;
 use crate::sys::descriptors::{close_from, place, receive, send, socket_pair};
 use crate::sys::namespaces::Ids;
+use crate::sys::seccomp::WorkerFilter;
 use crate::sys::spawn::{self, Side, exit_now};
 use crate::sys::{self, own_refusal, refusal};
 use crate::wire::codec;
@@ -28,9 +29,13 @@ const CONTROL: i32 = 3;
 const COUNTING: i32 = 4;
 
 /// From the fork to the end of the process.
-pub(super) fn main(socket: OwnedFd, counting: Option<OwnedFd>, ids: Ids) -> ! {
-    // The zygote's death is the template's, and the template's is its workers'.
+pub(super) fn main(socket: OwnedFd, counting: Option<OwnedFd>, ids: Ids, zygote: Pid) -> ! {
+    // The zygote's death is the template's, and the template's is its workers'. It may have died before that was said: a process in a
+    // pid namespace of its own has no parent to see (and is killed by nobody else), elsewhere another one is the parent now.
     let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
+    if rustix::process::getppid().is_some_and(|parent| parent != zygote) {
+        exit_now(0);
+    }
     let _ = rustix::thread::set_name(c"gaol-template");
     let Ok((control, counting)) = settle(socket, counting) else { exit_now(super::EXIT_BROKEN) };
     match prepare(&control, counting, ids) {
@@ -113,6 +118,7 @@ struct Live {
 /// Forks workers and reaps them, until the application lets go of the control socket.
 fn serve(control: &OwnedFd, plan: &Plan, inherited: &[OwnedFd]) -> Result<Infallible, Refusal> {
     let entries = worker::EntryTable::new(entry::entries());
+    let filter = plan.layers.has(Layer::Seccomp).then(|| WorkerFilter::new(&sys::shape(plan)));
     let mut workers: Vec<Live> = Vec::new();
     loop {
         let ready: Vec<bool> = {
@@ -139,7 +145,7 @@ fn serve(control: &OwnedFd, plan: &Plan, inherited: &[OwnedFd]) -> Result<Infall
             let mut request = [0; 1];
             match receive(control.as_fd(), &mut request, RecvFlags::empty()) {
                 Ok(received) if received.bytes > 0 => {
-                    let setup = Setup { plan, inherited, entries: &entries };
+                    let setup = Setup { plan, inherited, entries: &entries, filter: filter.as_ref() };
                     match fork_worker(&setup, control) {
                         Ok(worker) => workers.push(worker),
                         Err((step, error)) => {
@@ -169,10 +175,11 @@ fn fork_worker(setup: &Setup<'_>, control: &OwnedFd) -> Result<Live, (Step, io::
     let (status_of_application, status) = pipe()?;
     let captured = setup.plan.stdout == Stream::Capture || setup.plan.stderr == Stream::Capture;
     let output = if captured { Some(pipe()?) } else { None };
+    let template = rustix::process::getpid();
     match spawn::fork().map_err(|error| (Step::Fork, error))? {
         Side::Child => {
             let output = output.as_ref().map(|(_, output)| output.as_fd());
-            worker::main(setup, channel_of_worker.as_fd(), output)
+            worker::main(setup, channel_of_worker.as_fd(), status.as_fd(), output, template)
         }
         Side::Parent(pid) => {
             let discard = |step| {

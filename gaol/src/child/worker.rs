@@ -13,13 +13,15 @@ use std::os::unix::ffi::OsStringExt;
 use std::panic::{AssertUnwindSafe, PanicHookInfo};
 use std::sync::Mutex;
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal};
 
 use crate::entry::{Entry, Reply, Request};
-use crate::message::worker_descriptor::{CHANNEL, FREE, STREAMS};
+use crate::message::Ended;
+use crate::message::worker_descriptor::{CHANNEL, STATUS, STREAMS};
 use crate::plan::{Plan, Stream};
 use crate::support::Layer;
 use crate::sys::descriptors::{close_from, place};
+use crate::sys::seccomp::WorkerFilter;
 use crate::sys::spawn::exit_now;
 use crate::sys::{handler_mode, limits, seccomp, shape, signals, sigsys};
 use crate::wire::{self, HEADER, Header, Kind, codec};
@@ -30,6 +32,8 @@ pub(super) struct Setup<'a> {
     /// The application's streams, in order, for those that are inherited.
     pub(super) inherited: &'a [OwnedFd],
     pub(super) entries: &'a EntryTable,
+    /// The last filter, where there are filters.
+    pub(super) filter: Option<&'a WorkerFilter>,
 }
 
 /// The entries by id.
@@ -48,9 +52,24 @@ impl EntryTable {
 }
 
 /// From the fork to the end of the process. Up to the first byte of a call this is the *setup* window, from then on *confined*.
-pub(super) fn main(setup: &Setup<'_>, channel: BorrowedFd<'_>, output: Option<BorrowedFd<'_>>) -> ! {
-    // A worker that cannot take its last step dies before it reads a call: the application sees its channel close.
-    let Ok(channel) = last_step(setup, channel, output) else { exit_now(super::EXIT_BROKEN) };
+///
+/// `status` is where the template is going to say how it ended; the worker itself has it only until its last step is taken.
+pub(super) fn main(
+    setup: &Setup<'_>,
+    channel: BorrowedFd<'_>,
+    status: BorrowedFd<'_>,
+    output: Option<BorrowedFd<'_>>,
+    template: Pid,
+) -> ! {
+    let channel = match last_step(setup, channel, status, output, template) {
+        Ok(channel) => channel,
+        Err((status, error)) => {
+            // It has not read a call, nor will it: the application makes it on another worker, or says why there is none.
+            let ended = Ended::Unfit(error.raw_os_error().unwrap_or(0));
+            let _ = rustix::io::write(status, &ended.to_bytes());
+            exit_now(super::EXIT_BROKEN)
+        }
+    };
     let mut channel = std::fs::File::from(channel);
     // Every panic ends here, also one in gaol's own code or in a destructor.
     let _ = std::panic::catch_unwind(AssertUnwindSafe(|| {
@@ -66,10 +85,32 @@ pub(super) fn main(setup: &Setup<'_>, channel: BorrowedFd<'_>, output: Option<Bo
 }
 
 /// What only a worker may not do any more, done last: its template still has to.
-fn last_step(setup: &Setup<'_>, channel: BorrowedFd<'_>, output: Option<BorrowedFd<'_>>) -> io::Result<OwnedFd> {
-    // In a pid namespace the template's end is the worker's in any case.
-    let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
-    let _ = rustix::thread::set_name(c"gaol-worker");
+///
+/// An error comes with the descriptor to report it on.
+fn last_step<'a>(
+    setup: &Setup<'_>,
+    channel: BorrowedFd<'_>,
+    status: BorrowedFd<'a>,
+    output: Option<BorrowedFd<'_>>,
+    template: Pid,
+) -> Result<OwnedFd, (BorrowedFd<'a>, io::Error)> {
+    let channel = take_places(setup, channel, output).map_err(|error| (status, error))?;
+    let status_here = place(status, STATUS).map_err(|error| (status, error))?;
+    let confined = confine(setup, template);
+    match confined {
+        // Closed: what runs from here on is not to be believed.
+        Ok(()) => drop(status_here),
+        Err(error) => {
+            std::mem::forget(status_here);
+            // SAFETY: it was placed there, and is never closed on this path.
+            return Err((unsafe { BorrowedFd::borrow_raw(STATUS) }, error));
+        }
+    }
+    Ok(channel)
+}
+
+/// Puts the descriptors where a worker has them.
+fn take_places(setup: &Setup<'_>, channel: BorrowedFd<'_>, output: Option<BorrowedFd<'_>>) -> io::Result<OwnedFd> {
     let mut inherited = setup.inherited.iter();
     for (number, stream) in STREAMS.into_iter().zip([setup.plan.stdout, setup.plan.stderr]) {
         let source = match stream {
@@ -82,9 +123,19 @@ fn last_step(setup: &Setup<'_>, channel: BorrowedFd<'_>, output: Option<Borrowed
             std::mem::forget(place(source, number)?);
         }
     }
-    let channel = place(channel, CHANNEL)?;
+    place(channel, CHANNEL)
+}
+
+/// Lets go of everything that the template had, and enters what only a worker is under.
+fn confine(setup: &Setup<'_>, template: Pid) -> io::Result<()> {
+    // In a pid namespace the template's end is the worker's in any case; elsewhere it may have ended before this was said.
+    let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
+    if rustix::process::getppid() != Some(template) {
+        exit_now(0);
+    }
+    let _ = rustix::thread::set_name(c"gaol-worker");
     if setup.plan.layers.has(Layer::Hygiene) {
-        close_from(FREE)?;
+        close_from(STATUS + 1)?;
     }
     if setup.plan.layers.has(Layer::Limits) {
         limits::limit_files(setup.plan).map_err(|refusal| io::Error::from_raw_os_error(refusal.errno))?;
@@ -92,13 +143,12 @@ fn last_step(setup: &Setup<'_>, channel: BorrowedFd<'_>, output: Option<Borrowed
             limits::limit_cpu(seconds)?;
         }
     }
-    if setup.plan.layers.has(Layer::Seccomp) {
-        let shape = shape(setup.plan);
-        sigsys::arm(handler_mode(&shape), report_violation);
+    if let Some(filter) = setup.filter {
+        sigsys::arm(handler_mode(&shape(setup.plan)), report_violation);
         let pid = rustix::process::getpid().as_raw_nonzero().get();
-        seccomp::install(&seccomp::worker_filter(&shape, u32::try_from(pid).unwrap_or(0)))?;
+        seccomp::install(filter.clone().of(pid.unsigned_abs()))?;
     }
-    Ok(channel)
+    Ok(())
 }
 
 /// Runs one call. An error means that there is no other to come.

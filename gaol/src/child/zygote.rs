@@ -201,6 +201,7 @@ fn fork_template(control: &OwnedFd) -> io::Result<Option<Ward>> {
         return Ok(None);
     };
     let ids = Ids::current();
+    let zygote = rustix::process::getpid();
     let (ours, theirs) = if request.counted {
         match socket_pair(SocketType::SEQPACKET) {
             Ok((ours, theirs)) => (Threads::Announced(ours), Some(theirs)),
@@ -215,7 +216,7 @@ fn fork_template(control: &OwnedFd) -> io::Result<Option<Ward>> {
     let side = if request.namespaces == 0 { spawn::fork() } else { spawn::fork_into(request.namespaces) };
     match side {
         Ok(Side::Child) => {
-            let _ = std::panic::catch_unwind(|| template::main(socket, theirs, ids));
+            let _ = std::panic::catch_unwind(|| template::main(socket, theirs, ids, zygote));
             exit_now(super::EXIT_BROKEN)
         }
         Ok(Side::Parent(pid)) => {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
-use super::resolve::{Unresolved, resolve};
+use super::resolve::{Unresolved, Writable, resolve};
 use super::slot::Slot;
 use super::template::{NoTemplate, NoWorker, Template, Worker};
 use super::zygote::{NotStarted, Zygote};
@@ -31,6 +31,8 @@ pub(super) struct Application {
     making: Mutex<()>,
     /// What refused namespaces on this system, once something did.
     no_namespaces: OnceLock<Refusal>,
+    /// Where children may write.
+    writable: OnceLock<Writable>,
 }
 
 /// Whom the children belong to: a process that forks, or becomes another user, needs others.
@@ -77,6 +79,12 @@ impl Application {
             let current = CURRENT.get();
             match current {
                 Some(application) if application.owner == owner => return application,
+                Some(application) if application.owner.pid == owner.pid => {
+                    // This process has become another user. What was started before must not serve it, nor live on.
+                    CURRENT.replace(current, Self::new(owner));
+                    application.end();
+                    continue;
+                }
                 // One that a fork copied may be locked by a thread that is not here, so it is left alone; its zygote watches the
                 // process that it belongs to.
                 _ => CURRENT.replace(current, Self::new(owner)),
@@ -91,7 +99,14 @@ impl Application {
             templates: RwLock::default(),
             making: Mutex::default(),
             no_namespaces: OnceLock::new(),
+            writable: OnceLock::new(),
         }
+    }
+
+    /// Lets go of every process that was started.
+    fn end(&self) {
+        self.templates.write().unwrap_or_else(PoisonError::into_inner).clear();
+        *self.zygote.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// What refused namespaces here, if anything did.
@@ -184,10 +199,12 @@ impl Application {
             layers = layers.without(Layer::Namespaces);
         }
         let exec = profile.process() == Process::Exec;
+        let writable = self.writable.get_or_init(Writable::of_entries);
+        writable.extend(profile);
         let mut attempt = 0;
         loop {
             attempt += 1;
-            let resolved = resolve(profile, layers).map_err(Unavailable::Unresolved)?;
+            let resolved = resolve(profile, layers, writable).map_err(Unavailable::Unresolved)?;
             let zygote = if exec {
                 Arc::new(Zygote::start().map_err(Unavailable::NotStarted)?)
             } else {
@@ -210,7 +227,8 @@ impl Application {
                         && !probing =>
                 {
                     layers = layers.without(Layer::Namespaces);
-                    if refusal.object.is_empty() {
+                    // Where they are only used up (ENOSPC), the next template may have better luck.
+                    if refusal.object.is_empty() && refusal.errno != libc::ENOSPC {
                         let _ = self.no_namespaces.set(refusal);
                     }
                 }

@@ -187,15 +187,18 @@ impl Exchange<'_> {
         if output_ready && let Some(fd) = &self.worker.output {
             self.output_open = read_output(fd, output);
         }
-        if polled == Readable::Late {
-            if self.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-                return Ok(Some(Answer::TimedOut));
-            }
-            return self.watch_cpu();
-        }
         if status_ready {
             self.ended = Some(read_status(&self.worker.status));
         }
+        // Looked at every time: a child that keeps its descriptors busy is not to live longer for it.
+        let now = Instant::now();
+        if self.deadline.is_some_and(|deadline| deadline <= now) {
+            return Ok(Some(Answer::TimedOut));
+        }
+        if self.cpu.as_ref().is_some_and(|watch| watch.next <= now) {
+            return self.watch_cpu();
+        }
+        debug_assert!(polled == Readable::Yes, "only a limit ends a wait early");
         Ok(None)
     }
 
@@ -220,7 +223,9 @@ impl Exchange<'_> {
     /// Reads what has come, never more than the frame that was announced and one byte.
     fn receive(&mut self) -> Result<(), Answer> {
         const CHUNK: usize = 64 << 10;
-        loop {
+        // A child that writes as fast as this reads must not keep it from looking at the clock.
+        const AT_ONCE: usize = 64;
+        for _ in 0..AT_ONCE {
             let begun = self.received.len();
             let wanted = match self.header {
                 None => HEADER - begun,
@@ -269,6 +274,7 @@ impl Exchange<'_> {
                 return Err(Answer::Unbelievable(ProtocolProblem::Extra));
             }
         }
+        Ok(())
     }
 
     fn check_header(&self) -> Result<Header, ProtocolProblem> {

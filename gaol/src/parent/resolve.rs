@@ -1,10 +1,11 @@
 //! From a profile to a plan: every path resolved once, to what it is now.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Component, Path, PathBuf};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat};
@@ -45,14 +46,19 @@ pub(super) struct Unresolved {
 }
 
 /// Resolves every path of `profile`.
-pub(super) fn resolve(profile: &Profile, layers: Layers) -> Result<Resolved, Unresolved> {
+///
+/// `writable` are the trees that some profile of this process lets a child write: a symbolic link there may be a child's own.
+pub(super) fn resolve(profile: &Profile, layers: Layers, writable: &Writable) -> Result<Resolved, Unresolved> {
     let mut grants: BTreeMap<PathBuf, Grant> = BTreeMap::new();
     let mut links: BTreeMap<PathBuf, PathBuf> = BTreeMap::new();
     let mut names = Vec::new();
     for operation in profile.file_operations() {
         let Some(path) = operation.path() else { continue };
-        let target =
-            follow(path).map_err(|(path, problem)| Unresolved { operation: operation.to_string(), path, problem })?;
+        let unresolved = |(path, problem)| Unresolved { operation: operation.to_string(), path, problem };
+        let target = follow(path).map_err(unresolved)?;
+        if let Some(link) = target.links.iter().find(|link| writable.contains(&link.at)) {
+            return Err(unresolved((link.at.clone(), PathProblem::WritableLink)));
+        }
         let rights = match operation {
             Operation::FileReadAll(_) => Rights { read: true, write: false },
             Operation::FileWriteAll(_) => Rights { read: false, write: true },
@@ -99,6 +105,44 @@ pub(super) fn resolve(profile: &Profile, layers: Layers) -> Result<Resolved, Unr
         stderr: stream(profile.stderr()),
     };
     Ok(Resolved { plan, names })
+}
+
+/// The trees that children may write, by their real paths. It only grows: a link that was planted stays.
+#[derive(Debug, Default)]
+pub(super) struct Writable(RwLock<BTreeSet<PathBuf>>);
+
+impl Writable {
+    /// Those of every profile in the binary.
+    pub(super) fn of_entries() -> Self {
+        let writable = Self::default();
+        for entry in crate::entry::entries() {
+            writable.extend(entry.profile());
+        }
+        writable
+    }
+
+    /// Adds those of one profile.
+    pub(super) fn extend(&self, profile: &Profile) {
+        for operation in profile.file_operations() {
+            if let Operation::FileWriteAll(pattern) = operation {
+                let path = std::fs::canonicalize(pattern.path()).unwrap_or_else(|_| pattern.path().to_path_buf());
+                if !self.paths().contains(&path) {
+                    self.0.write().unwrap_or_else(PoisonError::into_inner).insert(path);
+                }
+            }
+        }
+    }
+
+    /// Whether something at `path` may be a child's doing.
+    fn contains(&self, path: &Path) -> bool {
+        let paths = self.paths();
+        // The tree itself is named by its parent, which its child cannot write.
+        path.ancestors().skip(1).any(|ancestor| paths.contains(ancestor))
+    }
+
+    fn paths(&self) -> RwLockReadGuard<'_, BTreeSet<PathBuf>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Where a path leads.

@@ -2,10 +2,11 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use rustix::fs::{Mode, OFlags};
 use rustix::net::{RecvFlags, SocketType};
 use rustix::process::Signal;
 
@@ -46,6 +47,8 @@ struct Ready {
     workers: VecDeque<Worker>,
     /// Threads that wait at the control socket: each is owed one message, which nobody else may take.
     waiting: usize,
+    /// Spares that could not be made when they were asked for.
+    missing: usize,
 }
 
 /// Why there is no template.
@@ -76,6 +79,13 @@ impl Drop for Worker {
     }
 }
 
+impl Drop for Template {
+    fn drop(&mut self) {
+        // A fork of the application may hold a copy of its socket. No call is under way: each holds on to its template.
+        let _ = rustix::process::pidfd_send_signal(&self.pidfd, Signal::KILL);
+    }
+}
+
 impl Template {
     /// Has `zygote` fork a template, and waits until it is inside its layers.
     pub(super) fn start(zygote: &Arc<Zygote>, resolved: Resolved, exclusive: bool) -> Result<Self, NoTemplate> {
@@ -91,19 +101,24 @@ impl Template {
         drop(theirs);
         // If it is gone already, what it said before is still to be read.
         let sent = send_plan(&control, &plan);
+        if let Err(error) = sent
+            && !matches!(error.raw_os_error(), Some(libc::EPIPE | libc::ECONNRESET))
+        {
+            // It waits for a plan that is not going to come: it ends when its socket closes.
+            return Err(failed("send the plan and the streams that are inherited")(error));
+        }
         let mut buffer = vec![0; LONGEST];
         match wait_readable(control.as_fd(), Some(deadline)).map_err(failed("poll"))? {
             Readable::Yes => {}
+            // It sees its socket close once it goes on. The zygote has other templates, whose calls are none of this one's business.
             Readable::Late => {
-                // What hangs will not serve the next call either.
-                zygote.kill();
                 return Err(failed("wait for the template")(io::Error::from(io::ErrorKind::TimedOut)));
             }
         }
         let mut received = match receive(control.as_fd(), &mut buffer, RecvFlags::empty()) {
             Ok(received) if received.bytes > 0 => received,
-            Ok(_) => return Err(NoTemplate::NoZygote),
-            Err(error) if error.raw_os_error() == Some(libc::ECONNRESET) => return Err(NoTemplate::NoZygote),
+            Ok(_) if zygote.is_gone() => return Err(NoTemplate::NoZygote),
+            Ok(_) => return Err(failed("the template ended before it was ready")(io::ErrorKind::UnexpectedEof.into())),
             Err(error) => return Err(failed("receive the template's answer")(error)),
         };
         match codec::decode(&buffer[..received.bytes]) {
@@ -111,7 +126,6 @@ impl Template {
                 Err(failed("enter every layer")(io::Error::other(format!("only {:?} were entered", entered.layers))))
             }
             Ok(Readiness::Ready(_)) => {
-                sent.map_err(failed("send the plan"))?;
                 let pidfd = received.descriptors.pop().ok_or_else(|| {
                     failed("receive the template's pidfd")(io::Error::from(io::ErrorKind::InvalidData))
                 })?;
@@ -154,7 +168,12 @@ impl Template {
         while ready.waiting == 0 {
             match self.try_receive() {
                 Ok(Some(worker)) => ready.workers.push_back(worker),
-                Ok(None) | Err(_) => return,
+                Ok(None) => return,
+                // The next call asks for one more in its place, and hears why if that fails too.
+                Err(_) => {
+                    ready.missing += 1;
+                    return;
+                }
             }
         }
     }
@@ -168,16 +187,17 @@ impl Template {
     /// Takes a worker: one that is at hand, or else one that was asked for. Any number of threads may wait: each message is one whole
     /// worker. With `spare`, one more is asked for in its place.
     pub(super) fn take(&self, spare: bool) -> Result<Worker, NoWorker> {
-        let at_hand = {
+        let (at_hand, missing) = {
             let mut ready = self.ready();
             let at_hand = ready.workers.pop_front();
             ready.waiting += usize::from(at_hand.is_none());
-            at_hand
+            (at_hand, std::mem::take(&mut ready.missing))
         };
         let kept = self.plan.reused && at_hand.is_some();
-        if spare && !kept {
-            // A template that is gone says so when the worker is taken.
-            let _ = send(self.control.as_fd(), SPAWN, &[]);
+        if !kept {
+            for _ in 0..usize::from(spare) + missing {
+                self.ask();
+            }
         }
         match at_hand {
             Some(worker) => Ok(worker),
@@ -215,7 +235,6 @@ impl Template {
             Ok(received) if received.bytes == 0 => return Err(NoWorker::NoTemplate),
             Ok(received) => received,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
-            Err(error) if error.raw_os_error() == Some(libc::ECONNRESET) => return Err(NoWorker::NoTemplate),
             Err(error) => return Err(NoWorker::Failed("receive a worker", error)),
         };
         match codec::decode(&buffer[..received.bytes]) {
@@ -257,10 +276,25 @@ fn send_plan(control: &OwnedFd, plan: &Plan) -> io::Result<()> {
     let mut bytes = Vec::new();
     codec::encode(plan, &mut bytes, u64::from(u32::MAX)).map_err(|error| io::Error::other(error.to_string()))?;
     let streams = [(plan.stdout, rustix::stdio::stdout()), (plan.stderr, rustix::stdio::stderr())];
-    let inherited: Vec<BorrowedFd<'_>> =
-        streams.into_iter().filter(|(stream, _)| *stream == Stream::Inherit).map(|(_, fd)| fd).collect();
+    let inherited: Vec<OwnedFd> = streams
+        .into_iter()
+        .filter(|(stream, _)| *stream == Stream::Inherit)
+        .map(|(_, fd)| to_write_only(fd))
+        .collect::<io::Result<_>>()?;
+    let inherited: Vec<BorrowedFd<'_>> = inherited.iter().map(AsFd::as_fd).collect();
     send(control.as_fd(), &(bytes.len() as u64).to_le_bytes(), &inherited)?;
     bytes.chunks(LONGEST).try_for_each(|chunk| send(control.as_fd(), chunk, &[]))
+}
+
+/// A stream that a child may write to. A terminal is opened anew: what the application has can be read from as well, and what is typed
+/// there is not for the child.
+fn to_write_only(stream: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    if rustix::termios::isatty(stream) {
+        let path = format!("/proc/self/fd/{}", stream.as_raw_fd());
+        let flags = OFlags::WRONLY | OFlags::NOCTTY | OFlags::CLOEXEC;
+        return Ok(rustix::fs::open(path, flags, Mode::empty())?);
+    }
+    Ok(rustix::io::fcntl_dupfd_cloexec(stream, 3)?)
 }
 
 impl Refusal {

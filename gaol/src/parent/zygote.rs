@@ -7,11 +7,11 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::net::{RecvFlags, SocketType};
-use rustix::process::{PidfdFlags, Signal};
+use rustix::process::PidfdFlags;
 
 use super::wait::{Readable, wait_readable};
 use crate::message::{Fork, Greeting, Hello, LONGEST, ZYGOTE_ARGUMENT};
-use crate::sys::descriptors::{receive, send, socket_pair};
+use crate::sys::descriptors::{is_secure_execution, receive, send, socket_pair};
 use crate::wire::codec;
 
 /// How long gaol's own processes may take to get ready. Far above what they need, so that only what is broken runs into it.
@@ -39,6 +39,12 @@ pub(super) struct Zygote {
 impl Zygote {
     /// Starts this binary again, and makes sure that what answers is a zygote of this build.
     pub(super) fn start() -> Result<Self, NotStarted> {
+        if is_secure_execution() {
+            // Its child would not know itself for one, and would run the application again.
+            return Err(NotStarted::at("a set-user-ID program (AT_SECURE) cannot start children of its own kind")(
+                io::ErrorKind::PermissionDenied.into(),
+            ));
+        }
         let deadline = Instant::now() + SETUP_TIME;
         let (control, theirs) = socket_pair(SocketType::SEQPACKET).map_err(NotStarted::at("socketpair"))?;
         let (mut errors, errors_of_child) = io::pipe().map_err(NotStarted::at("pipe2"))?;
@@ -89,9 +95,10 @@ impl Zygote {
         send(self.control.as_fd(), &bytes, &[socket.as_fd()])
     }
 
-    /// Ends a zygote that does not answer.
-    pub(super) fn kill(&self) {
-        let _ = rustix::process::pidfd_send_signal(&self.pidfd, Signal::KILL);
+    /// Whether it has ended.
+    pub(super) fn is_gone(&self) -> bool {
+        // A pidfd becomes readable when its process ends.
+        wait_readable(self.pidfd.as_fd(), Some(Instant::now())).is_ok_and(|readable| readable == Readable::Yes)
     }
 }
 

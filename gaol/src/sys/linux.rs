@@ -42,6 +42,7 @@ pub(crate) struct Entered {
 pub(crate) fn enter(plan: &Plan, ids: Ids) -> Result<(Entered, Option<OwnedFd>), Refusal> {
     let abi = landlock::abi();
     requirements(plan, abi)?;
+    let mapped = limits::mapped().map_err(|error| refusal(Layer::Limits, "read /proc/self/statm", &error))?;
     if plan.layers.has(Layer::Hygiene) {
         hygiene::enter()?;
     }
@@ -58,7 +59,7 @@ pub(crate) fn enter(plan: &Plan, ids: Ids) -> Result<(Entered, Option<OwnedFd>),
         hygiene::forbid_dumps()?;
     }
     if plan.layers.has(Layer::Limits) {
-        limits::enter(plan)?;
+        limits::enter(plan, mapped)?;
     }
     capabilities::forbid_new_privileges()?;
     let landlocked = ruleset.is_some();
@@ -69,11 +70,11 @@ pub(crate) fn enter(plan: &Plan, ids: Ids) -> Result<(Entered, Option<OwnedFd>),
     if plan.layers.has(Layer::Seccomp) {
         sigsys::lead_to(plan.grants.iter().map(Grant::path).chain(plan.links.iter().map(|link| link.at.as_path())));
         sigsys::install_handler().map_err(|error| refusal(Layer::Seccomp, "rt_sigaction(SIGSYS)", &error))?;
-        let filter = seccomp::template_filters(&shape(plan)).remove(0);
         if plan.counted_threads().is_some() {
+            let filter = seccomp::counting_filter(&shape(plan));
             listener = Some(notify::install(&filter).map_err(|error| counting_refusal(plan, &error))?);
         } else {
-            seccomp::install(&filter)
+            seccomp::install(&seccomp::template_filter(&shape(plan)))
                 .map_err(|error| refusal(Layer::Seccomp, "seccomp(SECCOMP_SET_MODE_FILTER)", &error))?;
         }
     }

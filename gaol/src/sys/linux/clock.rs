@@ -21,7 +21,8 @@ impl CpuClock {
     /// `NotFound` when the process is gone; what reading `/proc` gives otherwise.
     pub(crate) fn of(pidfd: BorrowedFd<'_>) -> io::Result<Self> {
         // The kernel tells the process id, in this process's own pid namespace, only there.
-        let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", pidfd.as_raw_fd()))?;
+        let info =
+            std::fs::read_to_string(format!("/proc/self/fdinfo/{}", pidfd.as_raw_fd())).map_err(io::Error::other)?;
         let pid = info
             .lines()
             .find_map(|line| line.strip_prefix("Pid:"))

@@ -153,13 +153,9 @@ fn access(rights: Rights, kind: Kind, abi: ABI) -> BitFlags<AccessFs> {
             access |= AccessFs::Truncate;
         }
         if kind == Kind::Directory {
-            // No device nodes, and no sockets: a name to be reached at is inbound network.
-            access |= AccessFs::MakeReg
-                | AccessFs::MakeDir
-                | AccessFs::MakeSym
-                | AccessFs::MakeFifo
-                | AccessFs::RemoveFile
-                | AccessFs::RemoveDir;
+            // No device nodes, pipes or sockets: they are ways to others, not contents.
+            access |=
+                AccessFs::MakeReg | AccessFs::MakeDir | AccessFs::MakeSym | AccessFs::RemoveFile | AccessFs::RemoveDir;
             if abi >= ABI::V2 {
                 access |= AccessFs::Refer;
             }

@@ -10,15 +10,34 @@ use crate::support::Layer;
 const STACK: u64 = 8 << 20;
 
 /// Sets the limits that workers inherit.
-pub(crate) fn enter(plan: &Plan) -> Result<(), Refusal> {
+///
+/// `mapped` is what the process has mapped already, in bytes.
+pub(crate) fn enter(plan: &Plan, mapped: u64) -> Result<(), Refusal> {
     // Private writable memory: heap, anonymous maps, copy-on-write maps of files. The stack is bounded beside it.
     lower(Resource::Data, plan.memory, "setrlimit(RLIMIT_DATA)")?;
+    // Pages that were written and then made read-only are no longer counted as writable, so all that is mapped is bounded as well.
+    lower(Resource::As, plan.memory.map(|memory| address_space(mapped, memory)), "setrlimit(RLIMIT_AS)")?;
     lower(Resource::Stack, Some(STACK), "setrlimit(RLIMIT_STACK)")?;
     lower(Resource::Fsize, plan.file_size, "setrlimit(RLIMIT_FSIZE)")?;
     lower(Resource::Core, Some(0), "setrlimit(RLIMIT_CORE)")?;
     // Locked memory and message queues are nothing that a profile can ask for.
     lower(Resource::Memlock, Some(0), "setrlimit(RLIMIT_MEMLOCK)")?;
     lower(Resource::Msgqueue, Some(0), "setrlimit(RLIMIT_MSGQUEUE)")
+}
+
+/// Bytes of address space for a worker with `memory` bytes: twice as much, and room for what is reserved without being used (stacks of
+/// threads, arenas of malloc).
+fn address_space(mapped: u64, memory: u64) -> u64 {
+    const RESERVED: u64 = 256 << 20;
+    mapped.saturating_add(memory.saturating_mul(2)).saturating_add(RESERVED)
+}
+
+/// What this process has mapped, in bytes. To be asked while `/proc` is still there.
+pub(crate) fn mapped() -> std::io::Result<u64> {
+    let pages = std::fs::read_to_string("/proc/self/statm")?;
+    let pages =
+        pages.split(' ').next().and_then(|pages| pages.parse::<u64>().ok()).ok_or(std::io::ErrorKind::InvalidData)?;
+    Ok(pages * rustix::param::page_size() as u64)
 }
 
 /// Sets the limit on descriptors, in a worker: a template passes descriptors on, and the kernel bounds how many of its user's are on the

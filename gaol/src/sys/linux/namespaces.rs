@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, Mode, OFlags};
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags,
@@ -18,7 +18,7 @@ use rustix::mount::{
 
 use super::landlock::{self, Preparing};
 use super::{refusal, refusal_for};
-use crate::plan::{Grant, Kind, Plan, Refusal};
+use crate::plan::{Grant, Kind, Plan, Reason, Refusal};
 use crate::support::Layer;
 
 /// Who the process was before it had a user namespace of its own.
@@ -60,12 +60,15 @@ pub(crate) fn enter(plan: &Plan, ids: Ids, mut ruleset: Option<Preparing>) -> Re
     let root = if whole { trees.remove(0) } else { make_root()? };
     rustix::mount::move_mount(&root, c"", CWD, SCAFFOLD, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
         .map_err(refused("move_mount(root)"))?;
-    if !whole {
-        for link in &plan.links {
-            place_link(&root, &link.at, &link.target)?;
-        }
+    // What is inside of a granted tree is there already, and not ours to make.
+    let within = |path: &Path| plan.grants.iter().any(|outer| path != outer.path() && path.starts_with(outer.path()));
+    for link in plan.links.iter().filter(|link| !within(&link.at)) {
+        place_link(&root, &link.at, &link.target)?;
     }
     for (grant, tree) in plan.grants.iter().skip(usize::from(whole)).zip(&trees) {
+        if !within(grant.path()) {
+            make_mount_point(&root, grant)?;
+        }
         bind(&root, grant, tree.as_fd())?;
     }
     if !whole {
@@ -139,11 +142,8 @@ fn place_link(root: &OwnedFd, at: &Path, target: &Path) -> Result<(), Refusal> {
     }
 }
 
-/// Attaches a copied tree under its real name.
-fn bind(root: &OwnedFd, grant: &Grant, tree: BorrowedFd<'_>) -> Result<(), Refusal> {
-    let failed = |step: &str, errno: Errno| {
-        refusal_for(Layer::Namespaces, step, grant.path().display().to_string(), &errno.into())
-    };
+/// Makes an empty directory or file in the private root, for a grant to be attached to.
+fn make_mount_point(root: &OwnedFd, grant: &Grant) -> Result<(), Refusal> {
     let name = make_parents(root, grant.path())?;
     let made = if grant.kind == Kind::Directory {
         rustix::fs::mkdirat(root, &name, Mode::from_raw_mode(0o755))
@@ -157,12 +157,34 @@ fn bind(root: &OwnedFd, grant: &Grant, tree: BorrowedFd<'_>) -> Result<(), Refus
         .map(drop)
     };
     match made {
-        // Inside another grant the mount point is there already, and may be on a mount that cannot be written.
-        Ok(()) | Err(Errno::EXIST | Errno::ROFS | Errno::ACCESS | Errno::PERM) => {}
-        Err(errno) => return Err(failed("make a mount point", errno)),
+        Ok(()) | Err(Errno::EXIST) => Ok(()),
+        Err(errno) => {
+            let object = grant.path().display().to_string();
+            Err(refusal_for(Layer::Namespaces, "make a mount point", object, &errno.into()))
+        }
     }
-    rustix::mount::move_mount(tree, c"", root, &name, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
-        .map_err(|errno| failed("move_mount", errno))
+}
+
+/// Attaches a copied tree under its real name, which has no symbolic link in it: one that is found has been put there since.
+fn bind(root: &OwnedFd, grant: &Grant, tree: BorrowedFd<'_>) -> Result<(), Refusal> {
+    let failed = |step: &str, errno: Errno| {
+        let refusal = refusal_for(Layer::Namespaces, step, grant.path().display().to_string(), &errno.into());
+        match errno {
+            Errno::LOOP | Errno::NOENT | Errno::NOTDIR | Errno::XDEV => Refusal { reason: Reason::Changed, ..refusal },
+            _ => refusal,
+        }
+    };
+    let name = grant.path().strip_prefix("/").unwrap_or(grant.path());
+    let mount_point = rustix::fs::openat2(
+        root,
+        name,
+        OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC,
+        Mode::empty(),
+        ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS,
+    )
+    .map_err(|errno| failed("openat2(mount point)", errno))?;
+    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+    rustix::mount::move_mount(tree, c"", &mount_point, c"", flags).map_err(|errno| failed("move_mount", errno))
 }
 
 /// Makes the directories above `path` in the private root, and gives its name relative to that root.
@@ -172,7 +194,7 @@ fn make_parents(root: &OwnedFd, path: &Path) -> Result<PathBuf, Refusal> {
     for component in name.parent().into_iter().flat_map(Path::components) {
         directory.push(component);
         match rustix::fs::mkdirat(root, &directory, Mode::from_raw_mode(0o755)) {
-            Ok(()) | Err(Errno::EXIST | Errno::ROFS | Errno::ACCESS | Errno::PERM) => {}
+            Ok(()) | Err(Errno::EXIST) => {}
             Err(errno) => {
                 return Err(refusal_for(Layer::Namespaces, "mkdirat", path.display().to_string(), &errno.into()));
             }

@@ -24,7 +24,7 @@ pub(crate) fn canaries(plan: &Plan, landlocked: bool) -> Result<(), Refusal> {
     if landlocked && !plan.tcp_ports.is_empty() {
         connect(plan)?;
     } else if filtered {
-        make_socket(plan)?;
+        make_socket()?;
     }
     if filtered {
         make_memory_file()?;
@@ -56,10 +56,9 @@ fn connect(plan: &Plan) -> Result<(), Refusal> {
     }
 }
 
-/// Makes a socket of a family that no profile allows.
-fn make_socket(plan: &Plan) -> Result<(), Refusal> {
-    let family = if plan.tcp_ports.is_empty() { AddressFamily::INET } else { AddressFamily::NETLINK };
-    match rustix::net::socket(family, SocketType::STREAM, None) {
+/// Makes a socket, where the profile has no network.
+fn make_socket() -> Result<(), Refusal> {
+    match rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None) {
         Err(Errno::AFNOSUPPORT) => Ok(()),
         Err(errno) => Err(flew(Layer::Seccomp, "socket", errno)),
         Ok(_) => Err(flown(Layer::Seccomp, "socket")),

@@ -38,6 +38,10 @@ pub(crate) fn reset_priority() {
         // Giving up priority is always allowed.
         let _ = rustix::process::setpriority_process(None, 0);
     }
+    // An application that the kernel spares when memory runs out is one thing, what runs on its behalf another.
+    if std::fs::read_to_string("/proc/self/oom_score_adj").is_ok_and(|score| score.starts_with('-')) {
+        let _ = std::fs::write("/proc/self/oom_score_adj", "0");
+    }
     // SAFETY: an all-zero sched_param is valid and means priority 0.
     let parameter: libc::sched_param = unsafe { std::mem::zeroed() };
     // SAFETY: `sched_getscheduler(0)` takes a number and asks about this process.

@@ -49,7 +49,7 @@ pub(super) fn in_worker(shape: &Shape, call: &Call) -> Answer {
         "prlimit64" => (itself || low(0) == 0) && call.arguments[2] == 0,
         "sched_getaffinity" if !itself && low(0) != 0 => return Answer::Errno(ENOSYS),
         "clone" => low(0) & 0x1_0000 != 0,
-        "fork" | "seccomp" | "pidfd_send_signal" => false,
+        "fork" | "seccomp" | "pidfd_send_signal" | "sendmsg" => false,
         "pidfd_open" => return Answer::Errno(ENOSYS),
         "prctl" => matches!(low(0), 15 | 16 | 3 | 0x5356_4D41),
         _ => true,
