@@ -4,19 +4,11 @@ mod template;
 mod worker;
 mod zygote;
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
-/// This process was started by gaol.
-static IS_CHILD: AtomicBool = AtomicBool::new(false);
-
-/// Whether this process was started by gaol.
-pub(crate) fn is_child() -> bool {
-    IS_CHILD.load(Ordering::Relaxed)
-}
+use crate::role;
 
 /// Serves as a zygote until the application is gone.
 pub(crate) fn main() -> ! {
-    IS_CHILD.store(true, Ordering::Relaxed);
+    role::become_child();
     // A panic of gaol's own must not unwind into what called `init`: the application.
     let _ = std::panic::catch_unwind(zygote::main);
     crate::sys::spawn::exit_now(EXIT_BROKEN)

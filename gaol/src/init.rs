@@ -1,12 +1,8 @@
 //! The entry point: where a process that gaol started stops being the application.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use crate::child;
 use crate::message::ZYGOTE_ARGUMENT;
 use crate::sys::descriptors::{is_control_socket, is_secure_execution};
-
-static ENTRY_POINT: AtomicBool = AtomicBool::new(false);
+use crate::{child, role};
 
 /// Makes this process able to make sandboxed calls. For those who write `main` by hand; [`main!`](crate::main!) does it for others.
 ///
@@ -24,12 +20,7 @@ pub fn init() {
     if is_started_by_gaol() {
         child::main();
     }
-    ENTRY_POINT.store(true, Ordering::Relaxed);
-}
-
-/// Whether [`init`] ran in this process.
-pub(crate) fn is_entry_point() -> bool {
-    ENTRY_POINT.load(Ordering::Relaxed)
+    role::pass_entry_point();
 }
 
 fn is_started_by_gaol() -> bool {

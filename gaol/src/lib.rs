@@ -18,6 +18,7 @@ mod message;
 mod parent;
 mod plan;
 mod profile;
+mod role;
 mod support;
 mod sys;
 #[cfg(feature = "test-support")]

@@ -31,7 +31,7 @@ use crate::profile::{Operation, Process, Profile};
 use crate::support::{Availability, Layer, Layers, Support};
 use crate::wire::codec::{self, EncodeError};
 use crate::wire::{HEADER, Header, Kind};
-use crate::{child, init, sys};
+use crate::{role, sys};
 
 /// Calls a sandboxed function: what the attribute puts in its place.
 pub fn call<R: Returned, A: Serialize>(
@@ -72,10 +72,10 @@ struct PendingCall {
 impl PendingCall {
     fn plan(entry: &'static Entry, dynamic: Dynamic) -> Result<Self, Error> {
         let call = || Box::new(describe(entry));
-        if child::is_child() {
+        if role::is_child() {
             return Err(Error::Nested { call: call() });
         }
-        if !init::is_entry_point() {
+        if !role::has_entry_point() {
             return Err(Error::NoEntryPoint { call: call() });
         }
         let layers = crate::controls::layers();
@@ -385,7 +385,7 @@ pub fn support() -> Support {
         layers: Layer::ALL.map(|layer| (layer, Availability::Unavailable { step: step.clone(), errno })).to_vec(),
         landlock_abi: abi.version,
     };
-    if child::is_child() || !init::is_entry_point() {
+    if role::is_child() || !role::has_entry_point() {
         return nowhere("start a child: this process has no entry point (`gaol::main!`, `gaol::init()`)".to_owned(), 0);
     }
     let application = Application::current();

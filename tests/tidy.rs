@@ -1,0 +1,151 @@
+//! The source keeps to its own rules: first lines, where `unsafe` may stand, which way imports go, a reason for each dependency.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every Rust file beneath `directory`, with its path from there.
+fn sources(directory: &str) -> Vec<(String, String)> {
+    let top = root().join(directory);
+    let mut waiting: Vec<PathBuf> = vec![top.clone()];
+    let mut found = Vec::new();
+    while let Some(path) = waiting.pop() {
+        if path.is_dir() {
+            let entries = std::fs::read_dir(&path).expect("a directory of the project can be listed");
+            waiting.extend(entries.map(|entry| entry.expect("its entries can be read").path()));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let name = path.strip_prefix(&top).expect("it was found there").display().to_string();
+            found.push((name, std::fs::read_to_string(&path).expect("a source file is text")));
+        }
+    }
+    assert!(!found.is_empty(), "{directory} holds Rust");
+    found.sort();
+    found
+}
+
+#[test]
+fn every_file_opens_with_its_job_in_one_sentence() {
+    for directory in ["gaol/src", "gaol-macros/src", "gaol-spec/src", "examples", "tests", "ui-tests/tests"] {
+        for (name, text) in sources(directory) {
+            let first = text.lines().next().unwrap_or_default();
+            assert!(
+                first.starts_with("//! "),
+                "{directory}/{name} opens with `{first}`; say there what the file is for"
+            );
+        }
+    }
+}
+
+#[test]
+fn unsafe_stands_only_where_the_architecture_says() {
+    let architecture = std::fs::read_to_string(root().join("ARCHITECTURE.md")).expect("it is there");
+    let section =
+        architecture.split("\n## ").find(|section| section.starts_with("`unsafe`")).expect("it has the section");
+    // A table row names its files in backquotes; those without a directory stand beside the one before them.
+    let mut allowed = BTreeSet::new();
+    for row in section.lines().filter(|line| line.starts_with("| `")) {
+        let mut directory = String::new();
+        for name in row.split('|').nth(1).unwrap_or_default().split('`').filter(|name| name.ends_with(".rs")) {
+            let path = match name.rsplit_once('/') {
+                Some((above, _)) if name.starts_with("sys/") || directory.is_empty() => {
+                    directory = format!("{above}/");
+                    name.to_owned()
+                }
+                _ => format!("{directory}{name}"),
+            };
+            allowed.insert(path);
+        }
+    }
+    for (name, text) in sources("gaol/src") {
+        let has = text.contains("#![allow(unsafe_code)]");
+        assert_eq!(
+            has,
+            allowed.contains(&name),
+            "{name}: `unsafe` is allowed in it ({has}) against ARCHITECTURE.md ({allowed:?})"
+        );
+        if has {
+            assert!(text.contains("//! # Safety"), "{name} argues in a `# Safety` paragraph why it needs `unsafe`");
+        }
+    }
+    for directory in ["gaol-macros/src", "gaol-spec/src"] {
+        for (name, text) in sources(directory) {
+            assert!(!text.contains("allow(unsafe_code)"), "{directory}/{name} needs no `unsafe`");
+        }
+    }
+}
+
+/// The modules of `gaol`, lowest first. A module imports from its own row and those above it in this list.
+const LEVELS: [&[&str]; 7] = [
+    &["profile", "error", "support", "plan", "role", "controls"],
+    &["sys"],
+    &["wire", "entry", "message"],
+    &["crossing", "dynamic"],
+    &["parent", "child"],
+    &["init", "manifest"],
+    &["lib", "__private", "test_support"],
+];
+
+#[test]
+fn imports_go_one_way() {
+    let level_of = |module: &str| LEVELS.iter().position(|level| level.contains(&module));
+    for (name, text) in sources("gaol/src") {
+        let module = name.split(['/', '.']).next().unwrap_or_default();
+        let level = level_of(module).unwrap_or_else(|| panic!("{name} has no place in the order of modules"));
+        for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//")) {
+            for used in line.split("crate::").skip(1) {
+                let used: Vec<&str> = match used.strip_prefix('{') {
+                    // `use crate::{role, sys};`
+                    Some(list) => list.split([',', '}']).map(str::trim).collect(),
+                    None => vec![used],
+                };
+                for used in used {
+                    let used = used
+                        .split(|letter: char| !letter.is_alphanumeric() && letter != '_')
+                        .next()
+                        .unwrap_or_default();
+                    let Some(other) = level_of(used) else { continue };
+                    assert!(
+                        other <= level,
+                        "gaol/src/{name}:{}: `{module}` imports from `{used}`, which stands above it",
+                        number + 1
+                    );
+                    let siblings = other == level && module != used && matches!(module, "parent" | "child");
+                    assert!(
+                        !siblings,
+                        "gaol/src/{name}:{}: `{module}` and `{used}` speak by messages only",
+                        number + 1
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_dependency_has_its_reason() {
+    let architecture = std::fs::read_to_string(root().join("ARCHITECTURE.md")).expect("it is there");
+    let reasons = architecture.split("## Dependencies").nth(1).expect("it has the section");
+    for manifest in
+        ["Cargo.toml", "gaol/Cargo.toml", "gaol-macros/Cargo.toml", "gaol-spec/Cargo.toml", "ui-tests/Cargo.toml"]
+    {
+        let text = std::fs::read_to_string(root().join(manifest)).expect("it is there");
+        let mut listed = false;
+        for line in text.lines() {
+            if let Some(section) = line.strip_prefix('[') {
+                listed = section.trim_end_matches(']').ends_with("dependencies") && !section.starts_with("workspace");
+            } else if listed && let Some((name, _)) = line.split_once('=') {
+                let name = name.trim().trim_end_matches(".workspace");
+                if name == "gaol" {
+                    continue;
+                }
+                assert!(
+                    reasons.contains(&format!("`{name}`")),
+                    "{manifest}: `{name}` has no reason in ARCHITECTURE.md"
+                );
+            }
+        }
+    }
+}
