@@ -1,1 +1,2 @@
-//! Nothing: the root package only carries `examples/` and `tests/`.
+//! Nothing of its own: the root package carries `examples/` and `tests/`, and runs what the README shows.
+#![doc = include_str!("../README.md")]
