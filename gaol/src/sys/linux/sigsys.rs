@@ -21,6 +21,8 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU8, Ordering};
 
 mod stat;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use stat::lead_to;
 

@@ -64,8 +64,6 @@ pub(super) fn worker(pid: u32) -> Table {
     table.always(libc::SYS_pidfd_open, Answer(ENOSYS));
     table.always(libc::SYS_pidfd_send_signal, Refuse(EPERM));
     table.always(libc::SYS_seccomp, Refuse(EPERM));
-    // Descriptors on their way count against a limit that all processes of a user share: a worker has none to pass on.
-    table.always(libc::SYS_sendmsg, Refuse(EPERM));
     let harmless = [libc::PR_SET_NAME, libc::PR_GET_NAME, libc::PR_SET_VMA, libc::PR_GET_DUMPABLE].map(bits);
     table.choose(libc::SYS_prctl, [when([argument(0).one_of(&harmless)], Allow)], Refuse(EPERM));
     table
@@ -111,6 +109,8 @@ fn descriptors(table: &mut Table) {
     ioctl(table);
     // std::io::copy tries it between a pipe and a socket, and copies by hand after EPERM.
     table.always(libc::SYS_splice, Answer(EPERM));
+    // SQLite gives its files the owner of the database when it runs as root, and shrugs when it cannot.
+    table.always(libc::SYS_fchown, Answer(EPERM));
 }
 
 fn fcntl(table: &mut Table) {
@@ -573,9 +573,17 @@ fn writing(table: &mut Table, shape: &Shape) {
         table.choose(libc::SYS_creat, [ordinary(argument(1))], Refuse(EPERM));
     }
     if shape.private_root {
-        // Of a descriptor. Nothing but a read-only mount keeps it off files that may only be read.
+        // Of a descriptor. Nothing but a read-only mount keeps them off files that may only be read.
         table.choose(libc::SYS_utimensat, [when([argument(1).is_zero()], Allow)], Refuse(EPERM));
+        table.choose(libc::SYS_fchmod, [ordinary(argument(1))], Refuse(EPERM));
+    } else {
+        // The handler agrees to the mode that a file has already: std::fs::copy asks for it again.
+        table.always(libc::SYS_fchmod, Handle);
     }
+    // The same by path, which could lead anywhere: who unpacks an archive asks.
+    table.always(libc::SYS_fchmodat, Handle);
+    #[cfg(target_arch = "x86_64")]
+    table.always(libc::SYS_chmod, Handle);
 }
 
 /// What a profile without `write` refuses as Landlock would.

@@ -4,11 +4,6 @@
 //! kernel's own answers: a file that its mode forbids to open has no metadata; a symbolic link has an inode number,
 //! and its target is not told; a socket has none; `access` of a directory for writing is taken from the profile; the
 //! directories on the way to a granted path are there, and that is all that is told of them.
-//!
-//! # Safety
-//!
-//! As in the module above: the pointers of a trapped call are the caller's, and are given to system calls that check them, or written to
-//! as the call itself would have written.
 
 use std::ffi::{CStr, c_char, c_int};
 use std::io;
@@ -16,6 +11,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path;
+use std::ptr;
 use std::sync::OnceLock;
 
 use super::{Call, Mode, Refusal};
@@ -47,6 +43,7 @@ enum Question {
     Access { mode: u32 },
     ReadLink,
     ChangeDirectory,
+    ChangeMode { wanted: u32 },
 }
 
 /// The path of a trapped call, and how to look at it.
@@ -78,6 +75,9 @@ pub(super) fn answer(call: &Call, mode: Mode) -> Result<(), Refusal> {
         return Err(libc::EPERM.into());
     }
     let (place, question) = asked(call)?;
+    if let Question::ChangeMode { wanted } = question {
+        return agree_to_mode(&place, wanted, mode);
+    }
     let found = if mode.judged { find(&place, mode) } else { find_empty(&place) }?;
     match question {
         Question::Stat { buffer } => tell_stat(&found, buffer),
@@ -88,6 +88,7 @@ pub(super) fn answer(call: &Call, mode: Mode) -> Result<(), Refusal> {
             Found::Link { .. } => libc::EACCES,
             _ => libc::EINVAL,
         })),
+        Question::ChangeMode { .. } => Err(Refusal::Violation),
         Question::ChangeDirectory => match found {
             Found::Opened(directory) => {
                 checked(|| {
@@ -170,6 +171,13 @@ fn asked(call: &Call) -> Result<(Place, Question), Refusal> {
         }
         libc::SYS_readlinkat => (Place { follow: false, ..at(0, FOLLOW_ONLY) }, size(arguments[3])?),
         libc::SYS_chdir => (here(true), Question::ChangeDirectory),
+        libc::SYS_fchmod => {
+            let itself = Place { directory: int(arguments[0]), path: ptr::null(), follow: true, empty: true };
+            (itself, Question::ChangeMode { wanted: int(arguments[1]).cast_unsigned() })
+        }
+        libc::SYS_fchmodat => (at(0, FOLLOW_ONLY), Question::ChangeMode { wanted: int(arguments[2]).cast_unsigned() }),
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_chmod => (here(true), Question::ChangeMode { wanted: int(arguments[1]).cast_unsigned() }),
         #[cfg(target_arch = "x86_64")]
         libc::SYS_stat => (here(true), Question::Stat { buffer: arguments[1] as *mut libc::stat }),
         #[cfg(target_arch = "x86_64")]
@@ -180,6 +188,23 @@ fn asked(call: &Call) -> Result<(Place, Question), Refusal> {
         libc::SYS_readlink => (here(false), size(arguments[2])?),
         _ => return Err(Refusal::Violation),
     })
+}
+
+/// Nothing changes a mode here. But who asks for the one that a file has already, as `std::fs::copy` does of each
+/// file that it has made, has what it asks for.
+fn agree_to_mode(place: &Place, wanted: u32, mode: Mode) -> Result<(), Refusal> {
+    if !mode.write {
+        return Err(Refusal::Violation);
+    }
+    let found = match place.path.is_null() {
+        true => Found::Itself(place.directory),
+        false => open(place.directory, place.path, libc::O_RDONLY)
+            .or_else(|_| open(place.directory, place.path, libc::O_WRONLY))
+            .map(Found::Opened)
+            .map_err(|_| Refusal::Violation)?,
+    };
+    let stat = stat_of(&found)?;
+    if stat.st_mode & 0o7777 == wanted & 0o7777 { Ok(()) } else { Err(Refusal::Violation) }
 }
 
 /// Without a file operation, only a descriptor has metadata.
