@@ -53,24 +53,23 @@ pub(crate) struct Shape {
     pub(crate) violation: Violation,
 }
 
-/// The filters of a template, in the order in which they are to be installed.
+/// The filter of a template.
 ///
-/// They allow what a worker may do, and what a template must still do: fork workers, wait for them, kill them and
+/// It allows what a worker may do, and what a template must still do: fork workers, wait for them, kill them and
 /// install the worker's filter.
-pub(crate) fn template_filters(shape: &Shape) -> Vec<BpfProgram> {
-    let thread = if shape.threads { Action::Allow } else { Action::Answer(libc::EAGAIN) };
-    vec![template_filter(shape, thread)]
+pub(crate) fn template_filter(shape: &Shape) -> BpfProgram {
+    assemble(shape, if shape.threads { Action::Allow } else { Action::Answer(libc::EAGAIN) })
 }
 
 /// The same, but every creation of a thread is put to the first filter's listener. Nothing else is.
 ///
 /// What it is asked about, the filter has looked at: the flags are those of a thread and no others, and stand in a
 /// register.
-pub(crate) fn counting_filters(shape: &Shape) -> Vec<BpfProgram> {
-    vec![template_filter(shape, Action::Ask)]
+pub(crate) fn counting_filter(shape: &Shape) -> BpfProgram {
+    assemble(shape, Action::Ask)
 }
 
-fn template_filter(shape: &Shape, thread: Action) -> BpfProgram {
+fn assemble(shape: &Shape, thread: Action) -> BpfProgram {
     let table = syscalls::template(shape, thread);
     bpf::assemble_whole(&table, syscalls::UNLISTED, syscalls::NEWEST, shape.violation)
 }
@@ -107,6 +106,7 @@ impl WorkerFilter {
 const SOMEBODY: u32 = 0x7FFF_FFFE;
 
 /// The filter of one worker. `pid` is the worker's own, as the worker sees it.
+#[cfg(test)]
 pub(crate) fn worker_filter(shape: &Shape, pid: u32) -> BpfProgram {
     WorkerFilter::new(shape).of(pid).clone()
 }

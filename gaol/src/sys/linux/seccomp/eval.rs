@@ -17,7 +17,7 @@ use self::corpus::Corpus;
 use self::interpreter::{Answer, Call, judge};
 use super::bpf::{FOREIGN, NATIVE};
 use super::syscalls::{self, NEWEST, name};
-use super::{Action, Paths, Shape, WorkerFilter, counting_filters, template_filters, worker_filter};
+use super::{Action, Paths, Shape, WorkerFilter, counting_filter, template_filter, worker_filter};
 use crate::profile::Violation;
 
 /// The most instructions that the kernel takes in one program.
@@ -50,7 +50,7 @@ fn filters_answer_every_call_as_the_profile_says() {
     let corpus = Corpus::new();
     let mut answers = BTreeMap::<&str, u64>::new();
     for shape in shapes() {
-        let template = template_filters(&shape);
+        let template = vec![template_filter(&shape)];
         let worker = [worker_filter(&shape, PID)];
         for call in corpus.all() {
             let in_template = judge(&template, call);
@@ -76,8 +76,8 @@ fn a_filter_that_asks_asks_about_threads_alone() {
     let corpus = Corpus::new();
     let mut asked = 0;
     for shape in shapes() {
-        let plain = template_filters(&Shape { threads: true, ..shape });
-        let asking = counting_filters(&shape);
+        let plain = vec![template_filter(&Shape { threads: true, ..shape })];
+        let asking = vec![counting_filter(&shape)];
         for call in corpus.all() {
             let answer = judge(&asking, call);
             if call.number.cast_signed() == libc::SYS_clone as i32 && THREADS.contains(&(call.arguments[0] as u32)) {
@@ -101,7 +101,7 @@ fn foreign_architectures_and_numbers_kill() {
     const AARCH64: u32 = 0xC000_00B7;
     let mut tried = 0;
     for shape in shapes() {
-        let mut programs = template_filters(&shape);
+        let mut programs = vec![template_filter(&shape)];
         programs.push(worker_filter(&shape, PID));
         for architecture in [I386, ARM, X86_64, AARCH64, 0, u32::MAX, NATIVE ^ 1 << 31] {
             for number in (0..1024).chain([FOREIGN, u32::MAX]) {
@@ -130,7 +130,7 @@ fn foreign_architectures_and_numbers_kill() {
 #[test]
 fn programs_are_valid_and_short() {
     for shape in shapes() {
-        let template = template_filters(&shape);
+        let template = vec![template_filter(&shape)];
         let worker = worker_filter(&shape, PID);
         for program in template.iter().chain([&worker]) {
             interpreter::check(program);

@@ -64,6 +64,8 @@ pub(super) fn worker(pid: u32) -> Table {
     table.always(libc::SYS_pidfd_open, Answer(ENOSYS));
     table.always(libc::SYS_pidfd_send_signal, Refuse(EPERM));
     table.always(libc::SYS_seccomp, Refuse(EPERM));
+    // Descriptors on their way count against a limit that all processes of a user share: a worker has none to pass on.
+    table.always(libc::SYS_sendmsg, Refuse(EPERM));
     let harmless = [libc::PR_SET_NAME, libc::PR_GET_NAME, libc::PR_SET_VMA, libc::PR_GET_DUMPABLE].map(bits);
     table.choose(libc::SYS_prctl, [when([argument(0).one_of(&harmless)], Allow)], Refuse(EPERM));
     table

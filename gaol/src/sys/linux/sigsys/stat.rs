@@ -4,6 +4,11 @@
 //! kernel's own answers: a file that its mode forbids to open has no metadata; a symbolic link has an inode number,
 //! and its target is not told; a socket has none; `access` of a directory for writing is taken from the profile; the
 //! directories on the way to a granted path are there, and that is all that is told of them.
+//!
+//! # Safety
+//!
+//! As in the module above: the pointers of a trapped call are the caller's, and are given to system calls that check them, or written to
+//! as the call itself would have written.
 
 use std::ffi::{CStr, c_char, c_int};
 use std::io;

@@ -24,12 +24,12 @@ impl Call {
     fn word(&self, offset: u32) -> u32 {
         // Where the call was made from: no filter has a reason to look.
         const INSTRUCTION_POINTER: u64 = 0x5555_AAAA_1234_5678;
-        let half = |value: u64| if offset % 8 == 0 { value as u32 } else { (value >> 32) as u32 };
+        let half = |value: u64| if offset.is_multiple_of(8) { value as u32 } else { (value >> 32) as u32 };
         match offset {
             0 => self.number,
             4 => self.architecture,
             8 | 12 => half(INSTRUCTION_POINTER),
-            16..64 if offset % 4 == 0 => half(self.arguments[(offset as usize - 16) / 8]),
+            16..64 if offset.is_multiple_of(4) => half(self.arguments[(offset as usize - 16) / 8]),
             _ => panic!("the kernel refuses a load from {offset}"),
         }
     }
@@ -46,6 +46,7 @@ impl fmt::Display for Call {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
     Allow,
+    Ask,
     Errno(i32),
     Trap,
     Kill,
@@ -56,6 +57,7 @@ impl Answer {
         match value & libc::SECCOMP_RET_ACTION_FULL {
             libc::SECCOMP_RET_ALLOW => Self::Allow,
             libc::SECCOMP_RET_ERRNO => Self::Errno((value & libc::SECCOMP_RET_DATA) as i32),
+            libc::SECCOMP_RET_USER_NOTIF => Self::Ask,
             libc::SECCOMP_RET_TRAP => Self::Trap,
             libc::SECCOMP_RET_KILL_PROCESS => Self::Kill,
             other => panic!("no table says {other:#x}"),
@@ -66,9 +68,10 @@ impl Answer {
     fn strictness(self) -> u8 {
         match self {
             Self::Allow => 0,
-            Self::Errno(_) => 1,
-            Self::Trap => 2,
-            Self::Kill => 3,
+            Self::Ask => 1,
+            Self::Errno(_) => 2,
+            Self::Trap => 3,
+            Self::Kill => 4,
         }
     }
 
@@ -80,6 +83,7 @@ impl Answer {
     pub(super) fn kind(self) -> &'static str {
         match self {
             Self::Allow => "allow",
+            Self::Ask => "ask",
             Self::Errno(_) => "errno",
             Self::Trap => "trap",
             Self::Kill => "kill",

@@ -2,18 +2,13 @@
 //!
 //! Deliberately nothing of the tables is used here, not even libc's constants: a number mistyped there is found here.
 
+use std::sync::LazyLock;
+
 use super::super::syscalls::name;
 use super::super::{Paths, Shape};
 use super::interpreter::{Answer, Call};
 use super::{NEWEST, PID};
 use crate::profile::Violation;
-
-/// Who makes the call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Process {
-    Template,
-    Worker,
-}
 
 const EPERM: i32 = 1;
 const EAGAIN: i32 = 11;
@@ -21,15 +16,6 @@ const EACCES: i32 = 13;
 const EINVAL: i32 = 22;
 const ENOSYS: i32 = 38;
 const EAFNOSUPPORT: i32 = 97;
-
-/// What the process gets.
-pub(super) fn answer(shape: &Shape, process: Process, call: &Call) -> Answer {
-    let template = in_template(shape, call);
-    match process {
-        Process::Template => template,
-        Process::Worker => template.and_later(in_worker(shape, call)),
-    }
-}
 
 /// A refusal is an errno or, if the profile says so, the handler's to report.
 fn refused(shape: &Shape, errno: i32) -> Answer {
@@ -39,9 +25,15 @@ fn refused(shape: &Shape, errno: i32) -> Answer {
     }
 }
 
+/// The name of a call, as far as there is one.
+fn name_of(call: &Call) -> Option<&'static str> {
+    static NAMES: LazyLock<Vec<Option<&str>>> = LazyLock::new(|| (0..=NEWEST).map(|call| name(call.into())).collect());
+    NAMES.get(call.number as usize).copied().flatten()
+}
+
 /// What the worker's own filter takes away.
 pub(super) fn in_worker(shape: &Shape, call: &Call) -> Answer {
-    let Some(name) = name(call.number.into()) else { return Answer::Allow };
+    let Some(name) = name_of(call) else { return Answer::Allow };
     let low = |index: usize| call.arguments[index] as u32;
     let itself = low(0) == PID;
     let allowed = match name {
@@ -57,6 +49,7 @@ pub(super) fn in_worker(shape: &Shape, call: &Call) -> Answer {
     if allowed { Answer::Allow } else { refused(shape, EPERM) }
 }
 
+/// What the template's filter says, which the worker is under as well.
 pub(super) fn in_template(shape: &Shape, call: &Call) -> Answer {
     if call.number >= 0x4000_0000 {
         return Answer::Kill;
@@ -64,7 +57,7 @@ pub(super) fn in_template(shape: &Shape, call: &Call) -> Answer {
     if call.number > NEWEST {
         return Answer::Errno(ENOSYS);
     }
-    let Some(name) = name(call.number.into()) else { return refused(shape, EPERM) };
+    let Some(name) = name_of(call) else { return refused(shape, EPERM) };
     let arguments = &call.arguments;
     let low = |index: usize| arguments[index] as u32;
     let high = |index: usize| (arguments[index] >> 32) as u32;
@@ -106,7 +99,7 @@ pub(super) fn in_template(shape: &Shape, call: &Call) -> Answer {
         | "futex_wake"
         | "futex_wait"
         | "futex_requeue" => Answer::Errno(ENOSYS),
-        "splice" | "sysinfo" => Answer::Errno(EPERM),
+        "splice" | "sysinfo" | "fchown" => Answer::Errno(EPERM),
 
         // By their arguments.
         "close_range" => allowed_if(matches!(low(2), 0 | 4)),
@@ -188,6 +181,8 @@ pub(super) fn in_template(shape: &Shape, call: &Call) -> Answer {
         {
             refused(shape, EACCES)
         }
+        "fchmod" if writes && shape.private_root => allowed_if(low(1) & 0o7000 == 0),
+        "fchmod" | "fchmodat" | "chmod" if writes => Answer::Trap,
         "fallocate" | "sync_file_range" => allowed_if(writes),
         "flock" => allowed_if(writes || has_paths && matches!(low(1), 1 | 5 | 8)),
         "utimensat" => allowed_if(writes && shape.private_root && low(1) == 0 && high(1) == 0),
