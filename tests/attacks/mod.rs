@@ -5,6 +5,7 @@ pub(crate) mod files;
 pub(crate) mod forgery;
 pub(crate) mod inheritance;
 pub(crate) mod kernel;
+pub(crate) mod kinds;
 pub(crate) mod memory;
 pub(crate) mod metadata;
 pub(crate) mod mounts;
@@ -91,6 +92,7 @@ pub(crate) fn rows() -> Vec<Row> {
         mounts::rows(),
         others::rows(),
         kernel::rows(),
+        kinds::rows(),
         memory::rows(),
         programs::rows(),
         sockets::rows(),

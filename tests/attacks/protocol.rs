@@ -1,5 +1,6 @@
 //! Rows 115–118, 121, 122, 124, 127, 128: what a hostile child says to its parent.
 
+use gaol::Layer::Seccomp;
 use serde::{Deserialize, Serialize};
 
 use super::forgery::{
@@ -248,7 +249,7 @@ pub(crate) fn rows() -> Vec<Row> {
     // What is only advice: the kernel says how the worker ended.
     let advice = [
         ("a panic, then exit(0)", P::ForgedPanic, Answer::Panicked),
-        ("out of memory, then exit(0)", P::ForgedOutOfMemory, Answer::Exited(0)),
+        ("out of memory, then exit(0)", P::ForgedOutOfMemory, Answer::OutOfMemory), // as a worker says whose arguments do not fit
         ("a violation, then exit(0)", P::ForgedViolation, Answer::Exited(0)),
         ("a return, then SIGKILL", P::ForgedThenKilled(RETURNED), Answer::Absent), // a whole reply is a reply
         ("out of memory, then SIGKILL", P::ForgedThenKilled(OUT_OF_MEMORY), Answer::Killed(libc::SIGKILL)),
@@ -257,17 +258,15 @@ pub(crate) fn rows() -> Vec<Row> {
     for (name, act, answer) in advice {
         rows.push(row(124, name, act).always(answer).no_control(PARENT));
     }
-    rows.push(
-        row(124, "a descriptor with the reply under Nothing", P::SendDescriptor)
-            .always(Answer::Protocol)
-            .no_control(PARENT),
-    );
-    rows.push(
-        row(124, "a descriptor with the reply under Tcp", P::SendDescriptor)
-            .under(Tcp)
-            .always(Answer::Protocol)
-            .no_control(PARENT),
-    );
+    for profile in [Nothing, Tcp] {
+        rows.push(
+            row(124, format!("a descriptor with the reply under {profile:?}"), P::SendDescriptor)
+                .under(profile)
+                .always(libc::EPERM)
+                .open_without(&[Seccomp])
+                .opens_as(Answer::Protocol),
+        );
+    }
 
     // The standard library aborts a debug build that closes a descriptor twice.
     let closed = if cfg!(debug_assertions) { Answer::Killed(libc::SIGABRT) } else { Answer::Exited(0) };
