@@ -61,7 +61,7 @@ pub(crate) fn template_filter(shape: &Shape) -> BpfProgram {
     assemble(shape, if shape.threads { Action::Allow } else { Action::Answer(libc::EAGAIN) })
 }
 
-/// The same, but every creation of a thread is put to the first filter's listener. Nothing else is.
+/// The same, but every creation of a thread is put to the filter's listener. Nothing else is.
 ///
 /// What it is asked about, the filter has looked at: the flags are those of a thread and no others, and stand in a
 /// register.
