@@ -16,7 +16,7 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use attacks::place::{Prepared, SECRET_ARGUMENT, SECRET_VARIABLE};
 use attacks::runner::{PERFORM, Report, perform_here, run};
@@ -35,47 +35,60 @@ fn attack_matrix() {
         run_as_this_user(Path::new(&base));
         return;
     }
-    let mut reports = vec![start(false)];
+    let mut runs = vec![Run::start(false)];
     if rustix::process::geteuid().is_root() {
-        reports.push(start(true));
+        runs.push(Run::start(true));
     } else {
         say("not run as root: the rows were tried as this user only");
     }
+    let reports: Vec<Report> = runs.into_iter().map(Run::finish).collect();
     print(&reports);
     let unexpected: usize = reports.iter().map(|report| report.unexpected.len()).sum();
     assert_eq!(unexpected, 0, "rows or controls came out other than expected; they are listed above");
 }
 
-/// Starts this program again, as root or as nobody, and reads what it reports.
-fn start(as_nobody: bool) -> Report {
-    let user = if as_nobody { "nobody" } else { "self" };
-    let base = std::env::temp_dir().join(format!("gaol-matrix-{}-{user}", std::process::id()));
-    std::fs::create_dir_all(&base).expect("a temporary directory");
-    // The directory that the build wrote to may be closed to others.
-    let program = base.join("attack-matrix");
-    std::fs::copy(std::env::current_exe().expect("the name of this program"), &program)
-        .expect("a copy of this program");
-    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("permissions of the copy");
-    let mut command = Command::new(&program);
-    command
-        .args(["--exact", "attack_matrix", "--nocapture", "--test-threads=1", "--skip", SECRET_ARGUMENT])
-        .env(BASE, &base)
-        .env(SECRET_VARIABLE, "only the parent knows")
-        .env("RUST_LOG", "trace")
-        .current_dir(&base)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null());
-    if as_nobody {
-        std::os::unix::fs::chown(&base, Some(NOBODY), Some(NOBODY)).expect("a directory of the other user");
-        command.uid(NOBODY).gid(NOBODY);
+/// This program once more, as one user.
+struct Run {
+    child: Child,
+    base: PathBuf,
+}
+
+impl Run {
+    /// Starts it, as the same user or as nobody.
+    fn start(as_nobody: bool) -> Self {
+        let user = if as_nobody { "nobody" } else { "self" };
+        let base = std::env::temp_dir().join(format!("gaol-matrix-{}-{user}", std::process::id()));
+        std::fs::create_dir_all(&base).expect("a temporary directory");
+        // The directory that the build wrote to may be closed to others.
+        let program = base.join("attack-matrix");
+        std::fs::copy(std::env::current_exe().expect("the name of this program"), &program)
+            .expect("a copy of this program");
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("permissions of the copy");
+        let mut command = Command::new(&program);
+        command
+            .args(["--exact", "attack_matrix", "--nocapture", "--test-threads=1", "--skip", SECRET_ARGUMENT])
+            .env(BASE, &base)
+            .env(SECRET_VARIABLE, "only the parent knows")
+            .env("RUST_LOG", "trace")
+            .current_dir(&base)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null());
+        if as_nobody {
+            std::os::unix::fs::chown(&base, Some(NOBODY), Some(NOBODY)).expect("a directory of the other user");
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        let child = command.spawn().expect("this program again");
+        Self { child, base }
     }
-    let mut child = command.spawn().expect("this program again");
-    let status = child.wait().expect("its end");
-    let text = std::fs::read(base.join("report.json"))
-        .unwrap_or_else(|error| panic!("the run as {user} left no report ({status}): {error}"));
-    let report = serde_json::from_slice(&text).expect("a report");
-    std::fs::remove_dir_all(&base).expect("the directory is removed");
-    report
+
+    /// Waits for its end, and reads what it reports.
+    fn finish(mut self) -> Report {
+        let status = self.child.wait().expect("its end");
+        let text = std::fs::read(self.base.join("report.json"))
+            .unwrap_or_else(|error| panic!("the run in {} left no report ({status}): {error}", self.base.display()));
+        std::fs::remove_dir_all(&self.base).expect("the directory is removed");
+        serde_json::from_slice(&text).expect("a report")
+    }
 }
 
 /// The run itself.

@@ -125,6 +125,8 @@ pub(crate) fn scan() -> Attempt {
         libc::getpid as *const () as usize,
     ];
     let mut window = [0_u8; 2 * PAGE];
+    // One byte gives nothing away, and most pages do not even have that.
+    let first = !FLIPPED_MEMORY[0];
     let mut pages = 0_u64;
     for anchor in anchors {
         let middle = anchor & !(PAGE - 1);
@@ -138,7 +140,7 @@ pub(crate) fn scan() -> Attempt {
             }
             if !readable {
                 window[PAGE..].fill(0);
-            } else if window.windows(FLIPPED_MEMORY.len()).any(is_the_secret) {
+            } else if window.contains(&first) && window.windows(FLIPPED_MEMORY.len()).any(is_the_secret) {
                 return Ok(format!("found after {pages} pages"));
             }
         }

@@ -39,6 +39,9 @@ pub(crate) enum ResourceAct {
     SpinYield,
     SpinBlocked,
     SpinThreads,
+    /// Until so much CPU time is used up, however long that takes.
+    SpinCpu,
+    SpinCpuThreads,
     Sleep,
     StopSelf,
     Abort,
@@ -126,14 +129,12 @@ pub(crate) fn perform(act: ResourceAct, place: &Place) -> Attempt {
             spin();
             Ok("done".into())
         }
-        R::SpinThreads => {
-            std::thread::scope(|scope| {
-                for _ in 0..4 {
-                    let _ = std::thread::Builder::new().spawn_scoped(scope, spin);
-                }
-            });
+        R::SpinThreads => four_times(spin),
+        R::SpinCpu => {
+            spin_cpu();
             Ok("done".into())
         }
+        R::SpinCpuThreads => four_times(spin_cpu),
         R::Sleep => {
             std::thread::sleep(LONG);
             Ok("done".into())
@@ -210,6 +211,22 @@ fn threads(count: usize, stack: usize) -> Attempt {
     })
 }
 
+fn four_times(body: fn()) -> Attempt {
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            let _ = std::thread::Builder::new().spawn_scoped(scope, body);
+        }
+    });
+    Ok("done".into())
+}
+
+/// Twice the CPU time that the profile of these rows allows.
+fn spin_cpu() {
+    while rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime).tv_sec < 2 {
+        black_box(0_u64);
+    }
+}
+
 fn spin() {
     let start = Instant::now();
     while start.elapsed() < LONG {
@@ -274,10 +291,10 @@ pub(crate) fn rows() -> Vec<Row> {
         );
     }
     rows.push(
-        row(105, "a spin, past the CPU time", R::Spin).under(Cpu).always(Answer::CpuExceeded).open_under(Nothing),
+        row(105, "a spin, past the CPU time", R::SpinCpu).under(Cpu).always(Answer::CpuExceeded).open_under(Nothing),
     );
     rows.push(
-        row(105, "a spin of four threads, past the CPU time", R::SpinThreads)
+        row(105, "a spin of four threads, past the CPU time", R::SpinCpuThreads)
             .under(Cpu)
             .always(Answer::CpuExceeded)
             .open_under(Nothing),
