@@ -39,6 +39,7 @@ fn image() -> Image {
 }
 
 #[sandboxed]
+#[allow(clippy::too_many_arguments, reason = "one of each kind")]
 fn borrowed(
     text: &str,
     bytes: &[u8],
@@ -196,7 +197,7 @@ fn parameters_may_be_mutable_and_patterns() {
 }
 
 #[sandboxed]
-#[allow(clippy::too_many_arguments)]
+#[allow(clippy::too_many_arguments, reason = "that is the claim")]
 fn sixteen(
     a: u8,
     b: u16,

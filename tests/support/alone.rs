@@ -1,6 +1,7 @@
 //! Runs the body of a test in a process of its own, which starts as this test binary did.
 #![allow(dead_code, reason = "each test uses what it needs")]
 
+use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -24,6 +25,8 @@ pub(crate) enum User {
     Same,
     /// As somebody without privileges.
     Nobody,
+    /// As somebody without privileges or other processes, for limits that count everything of a user's.
+    Lonely,
 }
 
 /// A test that runs its body in another process.
@@ -47,7 +50,7 @@ impl Alone {
 
     /// Changes as whom it runs. `None` where this process may not become somebody else: that is said, and the test left out.
     pub(crate) fn user(self, user: User) -> Option<Self> {
-        if user == User::Nobody && !is_here(self.name) && !rustix::process::geteuid().is_root() {
+        if user != User::Same && !is_here(self.name) && !rustix::process::geteuid().is_root() {
             eprintln!("{}: not run as another user, which only root can become", self.name);
             return None;
         }
@@ -57,6 +60,7 @@ impl Alone {
     /// Runs `body` in a process of its own, and fails as it does.
     pub(crate) fn run(self, body: impl FnOnce()) {
         if is_here(self.name) {
+            keep_panics();
             body();
             std::fs::write(place().join("done"), "").expect("a mark that the body was run");
             return;
@@ -99,8 +103,16 @@ impl Alone {
             .stdin(Stdio::null())
             .stdout(std::fs::File::create(place.path().join("said")).expect("a file for what it says"))
             .stderr(std::fs::File::create(place.path().join("said-of-errors")).expect("a file for what it says"));
-        if self.user == User::Nobody {
-            command.uid(NOBODY).gid(NOBODY);
+        match self.user {
+            User::Same => {}
+            User::Nobody => {
+                command.uid(NOBODY).gid(NOBODY);
+            }
+            User::Lonely => {
+                // A number that no other process of this kind has at the time.
+                let lonely = 100_000 + std::process::id() % 400_000;
+                command.uid(lonely).gid(lonely);
+            }
         }
         (self.adjust)(&mut command);
         let child = command.spawn().expect("this program again");
@@ -134,7 +146,7 @@ impl Started {
     /// What the process has said so far.
     pub(crate) fn said(&self) -> String {
         let read = |name| std::fs::read(self.place.path().join(name)).unwrap_or_default();
-        let bytes = [read("said"), read("said-of-errors")].concat();
+        let bytes = [read("said"), read("said-of-errors"), read("panics")].concat();
         String::from_utf8_lossy(&bytes).into_owned()
     }
 }
@@ -142,6 +154,16 @@ impl Started {
 /// The directory that the process which was started may use. Everybody may write there.
 pub(crate) fn place() -> PathBuf {
     std::env::var_os(PLACE).expect("a process that a test started").into()
+}
+
+/// Writes panics to a file as well: some bodies close the streams.
+fn keep_panics() {
+    let previous = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        let file = std::fs::File::options().create(true).append(true).open(place().join("panics"));
+        let _ = file.and_then(|mut file| writeln!(file, "{info}"));
+        previous(info);
+    }));
 }
 
 fn is_here(name: &str) -> bool {
