@@ -144,10 +144,18 @@ pub trait CodecDisplay<E> {
     fn codec(&self) -> ErrorCodec<E>;
 }
 
-impl<E: Display> CodecDisplay<E> for ErrorType<E> {
+impl<E: Display + 'static> CodecDisplay<E> for ErrorType<E> {
     fn codec(&self) -> ErrorCodec<E> {
         ErrorCodec {
             encode: |error, cap| {
+                // The boxes of the standard library are not errors themselves, but hold one.
+                let any: &dyn std::any::Any = error;
+                if let Some(error) = any.downcast_ref::<Box<dyn std::error::Error + Send + Sync>>() {
+                    return words(FunctionError::from_error(error.as_ref()).messages(), cap);
+                }
+                if let Some(error) = any.downcast_ref::<Box<dyn std::error::Error>>() {
+                    return words(FunctionError::from_error(error.as_ref()).messages(), cap);
+                }
                 // anyhow and eyre print the whole chain in this form; what knows no chain prints its message again.
                 let (message, chain) = (error.to_string(), format!("{error:#}"));
                 let rest = chain.strip_prefix(&message).and_then(|rest| rest.strip_prefix(": "));

@@ -36,18 +36,33 @@ pub(super) fn main() -> ! {
 }
 
 fn run() -> Result<Infallible, (&'static str, io::Error)> {
+    let control = take_control()?;
+    start(&control).inspect_err(|(step, error)| {
+        let failed = Greeting::Failed { step: (*step).to_owned(), errno: error.raw_os_error().unwrap_or(0) };
+        let _ = answer(&control, &failed, &[]);
+    })
+}
+
+/// Keeps the socket to the application, and no other descriptor but the standard streams.
+fn take_control() -> Result<OwnedFd, (&'static str, io::Error)> {
     // The socket arrived as the standard input. The application's other descriptors are not gaol's, and not for here.
     let input = adopt(0).map_err(|error| ("adopt the control socket", error))?;
     let control = place(input.as_fd(), CONTROL).map_err(|error| ("dup3", error))?;
     close_from(CONTROL + 1).map_err(|error| ("close_range", error))?;
+    // Its number stays taken until there is something to put in its place.
+    std::mem::forget(input);
+    Ok(control)
+}
+
+/// Becomes a zygote, and serves as one.
+fn start(control: &OwnedFd) -> Result<Infallible, (&'static str, io::Error)> {
     let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
         .map_err(|errno| ("open /dev/null", errno.into()))?;
-    drop(input);
     std::mem::forget(place(null.as_fd(), 0).map_err(|error| ("dup3", error))?);
 
     let threads = threads().map_err(|error| ("count the threads in /proc/self/task", error))?;
     if threads != 1 {
-        let _ = answer(&control, &Greeting::Threads(threads), &[]);
+        let _ = answer(control, &Greeting::Threads(threads), &[]);
         exit_now(super::EXIT_BROKEN);
     }
     // Reparented at once, so that the application neither waits for it nor reaps it.
@@ -63,13 +78,13 @@ fn run() -> Result<Infallible, (&'static str, io::Error)> {
     raise_descriptor_limit();
     super::worker::record_panics();
 
-    let application = greet(&control)?;
+    let application = greet(control)?;
     // From here on the zygote is silent.
     for number in [1, 2] {
         std::mem::forget(place(null.as_fd(), number).map_err(|error| ("dup3", error))?);
     }
     drop(null);
-    serve(&control, application)
+    serve(control, application)
 }
 
 /// Proves to the application that this is its zygote, and keeps a handle on it.

@@ -120,6 +120,10 @@ struct Exchange<'a> {
 impl Exchange<'_> {
     fn run(&mut self, output: &mut Output) -> Answer {
         let whole = self.request.len();
+        if self.terms.reused {
+            // What it printed for the call before is no part of this one.
+            drain(self.worker, &mut Output::default());
+        }
         // What a kept worker says between two calls answers neither: it is not asked again.
         if self.terms.reused && (self.receive().is_err() || !self.received.is_empty() || !self.open) {
             return Answer::NeverBegan;

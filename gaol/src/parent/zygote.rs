@@ -11,7 +11,7 @@ use rustix::process::PidfdFlags;
 
 use super::wait::{Readable, wait_readable};
 use crate::message::{Fork, Greeting, Hello, LONGEST, ZYGOTE_ARGUMENT};
-use crate::sys::descriptors::{is_secure_execution, receive, send, socket_pair};
+use crate::sys::descriptors::{above_streams, is_secure_execution, receive, send, socket_pair};
 use crate::wire::codec;
 
 /// How long gaol's own processes may take to get ready. Far above what they need, so that only what is broken runs into it.
@@ -50,12 +50,8 @@ impl Zygote {
         let (mut errors, errors_of_child) = io::pipe().map_err(NotStarted::at("pipe2"))?;
         let null = std::fs::File::options().write(true).open("/dev/null").map_err(NotStarted::at("open /dev/null"))?;
         // An application may have closed its standard streams, so that these have their numbers.
-        let above_streams = |fd: OwnedFd| {
-            rustix::io::fcntl_dupfd_cloexec(&fd, 3)
-                .map_err(|errno| NotStarted::at("fcntl(F_DUPFD_CLOEXEC)")(errno.into()))
-        };
-        let (stdin, stdout, stderr) =
-            (above_streams(theirs)?, above_streams(null.into())?, above_streams(errors_of_child.into())?);
+        let lifted = |fd: OwnedFd| above_streams(fd).map_err(NotStarted::at("fcntl(F_DUPFD_CLOEXEC)"));
+        let (stdin, stdout, stderr) = (theirs, lifted(null.into())?, lifted(errors_of_child.into())?);
         // The link leads to the binary that is running, also when its file was replaced or deleted.
         let started = Command::new("/proc/self/exe")
             .arg0("gaol-zygote")

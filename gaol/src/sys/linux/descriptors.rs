@@ -50,7 +50,14 @@ pub(crate) fn adopt(number: RawFd) -> io::Result<OwnedFd> {
 
 /// A pair of sockets that keep message boundaries, or a stream, both closed by an exec.
 pub(crate) fn socket_pair(kind: SocketType) -> io::Result<(OwnedFd, OwnedFd)> {
-    Ok(rustix::net::socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None)?)
+    let (one, other) = rustix::net::socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None)?;
+    Ok((above_streams(one)?, above_streams(other)?))
+}
+
+/// The same descriptor under a number that is no standard stream's. An application that has closed its streams and prints all the same
+/// must not print into gaol's sockets.
+pub(crate) fn above_streams(fd: OwnedFd) -> io::Result<OwnedFd> {
+    if fd.as_raw_fd() > libc::STDERR_FILENO { Ok(fd) } else { Ok(rustix::io::fcntl_dupfd_cloexec(&fd, 3)?) }
 }
 
 /// Sends one message with descriptors.
@@ -86,12 +93,13 @@ pub(crate) fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8], flags: RecvFlag
         Err(rustix::io::Errno::CONNRESET) => once()?,
         other => other?,
     };
-    let mut descriptors = Vec::new();
+    let mut descriptors: Vec<OwnedFd> = Vec::new();
     for entry in control.drain() {
         if let RecvAncillaryMessage::ScmRights(fds) = entry {
             descriptors.extend(fds);
         }
     }
+    let descriptors = descriptors.into_iter().map(above_streams).collect::<io::Result<Vec<_>>>()?;
     if message.flags.contains(ReturnFlags::CTRUNC) {
         // The kernel ran out of room or of descriptor numbers on the way: what was received is dropped here, the rest was never installed.
         return Err(io::Error::from_raw_os_error(libc::EMFILE));

@@ -68,7 +68,7 @@ pub(crate) fn report_aborts(channel: std::os::fd::BorrowedFd<'_>, out_of_memory:
     OUT_OF_MEMORY.store(words.as_mut_ptr(), Ordering::Release);
     CHANNEL.store(std::os::fd::AsRawFd::as_raw_fd(&channel), Ordering::Release);
     let handler: extern "C" fn(libc::c_int) = on_abort;
-    // SAFETY: `on_abort` is async-signal-safe; SA_RESETHAND semantics are not needed since `abort` resets the disposition itself.
+    // SAFETY: `on_abort` is async-signal-safe.
     unsafe { libc::signal(libc::SIGABRT, handler as libc::sighandler_t) };
 }
 
@@ -91,8 +91,12 @@ pub(crate) fn forget_last_words() {
 extern "C" fn on_abort(_signal: libc::c_int) {
     // libc leaves what the failed mmap or brk said in errno, and nothing between there and `abort` sets it again but a failing call.
     let starved = std::io::Error::last_os_error().raw_os_error() == Some(libc::ENOMEM);
+    // A panic that was caught is over; one that is under way is why the process aborts.
+    let panicking = std::thread::panicking();
     let (words, length) = (LAST_WORDS.load(Ordering::Acquire), LAST_WORDS_LENGTH.load(Ordering::Relaxed));
-    let (words, length) = if words.is_null() && starved {
+    let (words, length) = if !panicking && !starved {
+        (std::ptr::null_mut(), 0)
+    } else if !panicking || words.is_null() {
         (OUT_OF_MEMORY.load(Ordering::Acquire), OUT_OF_MEMORY_LENGTH.load(Ordering::Relaxed))
     } else {
         (words, length)
@@ -101,5 +105,9 @@ extern "C" fn on_abort(_signal: libc::c_int) {
         // SAFETY: `words` points to `length` leaked bytes; `write` is async-signal-safe. A failure leaves the plain signal as the report.
         unsafe { libc::write(CHANNEL.load(Ordering::Acquire), words.cast(), length) };
     }
-    // `abort` raises the signal again with its default disposition when the handler returns.
+    // Whoever raised it meant the process to end: it is raised again, and comes when this handler returns.
+    // SAFETY: both are async-signal-safe and take numbers only.
+    unsafe { libc::signal(libc::SIGABRT, libc::SIG_DFL) };
+    // SAFETY: as above.
+    unsafe { libc::raise(libc::SIGABRT) };
 }
