@@ -13,6 +13,7 @@ const PTRACE_TRACEME: i32 = 0;
 const PTRACE_ATTACH: i32 = 16;
 const PTRACE_DETACH: i32 = 17;
 const PTRACE_SEIZE: i32 = 0x4206;
+const PTRACE_INTERRUPT: i32 = 0x4207;
 
 /// Who is attacked.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,7 +125,15 @@ pub(crate) fn perform(act: OtherAct, place: &Place) -> Attempt {
             let secret = open(&c_path(format!("/proc/{parent}/fd/{}", place.parent_secret_fd)), libc::O_RDONLY)?;
             read_some(secret)
         }
-        O::Seize(victim) => call!(libc::SYS_ptrace, PTRACE_SEIZE, victim.pid(place), 0, 0).map(done("seized")),
+        O::Seize(victim) => {
+            let pid = victim.pid(place);
+            call!(libc::SYS_ptrace, PTRACE_SEIZE, pid, 0, 0)?;
+            // Lets go at once: the next control may find the victim free.
+            let _ = call!(libc::SYS_ptrace, PTRACE_INTERRUPT, pid, 0, 0);
+            let _ = call!(libc::SYS_wait4, pid, 0, libc::__WALL, 0);
+            let _ = call!(libc::SYS_ptrace, PTRACE_DETACH, pid, 0, 0);
+            Ok("seized".into())
+        }
         O::Attach(victim) => {
             let pid = victim.pid(place);
             call!(libc::SYS_ptrace, PTRACE_ATTACH, pid, 0, 0)?;

@@ -84,12 +84,7 @@ fn control(row: &Row, prepared: &mut Prepared, report: &mut Report) -> std::io::
         Control::Process => {
             prepared.restore()?;
             let got = elsewhere(row.act, &prepared.place)?;
-            report.controls_tried += 1;
-            if got.matches(&row.open) {
-                report.controls_open += 1;
-            } else {
-                report.unexpected.push(format!("{name}: control in a plain process: got {got}, expected {}", row.open));
-            }
+            judge(row, &name, "in a plain process", &got, report);
             return Ok(());
         }
         Control::None(reason) => {
@@ -109,22 +104,27 @@ fn control(row: &Row, prepared: &mut Prepared, report: &mut Report) -> std::io::
             attempt(profile, row.act, &prepared.place)
         };
         let got = after(row, got, prepared);
-        report.controls_tried += 1;
-        if got.matches(&row.open) {
-            report.controls_open += 1;
-            continue;
-        }
-        match row.excuse(report.root) {
-            Some(reason) => {
-                let rows = report.not_shown.entry(reason.to_owned()).or_default();
-                if rows.last() != Some(&name) {
-                    rows.push(name.clone());
-                }
-            }
-            None => report.unexpected.push(format!("{name}: control {how}: got {got}, expected {}", row.open)),
-        }
+        judge(row, &name, &how, &got, report);
     }
     Ok(())
+}
+
+/// Whether the hole was open and, where it was not, whether that is excused on this machine.
+fn judge(row: &Row, name: &str, how: &str, got: &Answer, report: &mut Report) {
+    report.controls_tried += 1;
+    if got.matches(&row.open) {
+        report.controls_open += 1;
+        return;
+    }
+    match row.excuse(report.root) {
+        Some(reason) => {
+            let rows = report.not_shown.entry(reason.to_owned()).or_default();
+            if rows.last().is_none_or(|last| last != name) {
+                rows.push(name.to_owned());
+            }
+        }
+        None => report.unexpected.push(format!("{name}: control {how}: got {got}, expected {}", row.open)),
+    }
 }
 
 /// The variable by which this program, started once more, knows that it is to perform an act and no more.
@@ -136,7 +136,8 @@ fn elsewhere(act: Act, place: &Place) -> std::io::Result<Answer> {
     let task = serde_json::to_string(&(act, place, &answer))?;
     let mut command = std::process::Command::new(std::env::current_exe()?);
     command.args(["--exact", "attack_matrix", "--nocapture"]).env(PERFORM, task);
-    command.stdin(std::process::Stdio::null()).stdout(std::process::Stdio::null()).status()?;
+    // Its standard output is this process's: the terminal.
+    command.stdin(std::process::Stdio::null()).status()?;
     let seen: Seen = serde_json::from_slice(&std::fs::read(&answer)?)?;
     std::fs::remove_file(answer)?;
     Ok(Answer::of(Ok(seen)))

@@ -52,7 +52,19 @@ pub(crate) fn rows() -> Vec<Row> {
                 .under(Terminal)
                 .always(EPERM)
                 .open_without(EVERY)
-                .may_lack(SETTING),
+                .may_lack(SETTING)
+                .root_only("the zygote has left the terminal's session, and typing from outside needs CAP_SYS_ADMIN"),
+        );
+        rows.push(
+            row(
+                number,
+                format!("{name} under Terminal, or in a process of the terminal's session"),
+                TerminalAct::Ioctl(request),
+            )
+            .under(Terminal)
+            .always(EPERM)
+            .open_elsewhere()
+            .may_lack(SETTING),
         );
         rows.push(
             row(number, format!("{name} under Nothing"), TerminalAct::Ioctl(request))
@@ -77,14 +89,14 @@ pub(crate) fn rows() -> Vec<Row> {
         row(113, "openat(/dev/tty), ioctl(TIOCSTI)", TerminalAct::OwnTerminal)
             .under(Read)
             .always(EACCES)
-            .open_without(EVERY)
+            .open_elsewhere()
             .may_lack(SETTING),
     );
     rows.push(
         row(113, "openat(/dev/tty) under Nothing", TerminalAct::OwnTerminal)
             .under(Nothing)
             .always(EPERM)
-            .open_without(EVERY)
+            .open_elsewhere()
             .may_lack(SETTING),
     );
     // Last: where it is open, it takes the terminal away from the rows before.
