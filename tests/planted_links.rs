@@ -1,0 +1,64 @@
+//! A symbolic link that a child has planted leads no other profile out of what it grants.
+
+use std::path::{Path, PathBuf};
+
+use gaol::{Error, PathProblem, sandboxed};
+
+/// A directory of this test's own.
+fn place(name: &str) -> PathBuf {
+    let place = std::env::temp_dir().join(format!("gaol-planted-{name}-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&place);
+    std::fs::create_dir_all(place.join("shared/inner")).expect("a directory");
+    std::fs::create_dir_all(place.join("secret")).expect("a directory");
+    std::fs::write(place.join("shared/inner/file"), "granted").expect("a file");
+    std::fs::write(place.join("secret/file"), "secret").expect("a file");
+    place
+}
+
+/// Hostile: puts a link in the place of a directory that another function may read.
+#[sandboxed(write = place.join("shared"))]
+fn plant(place: &Path) -> gaol::Result<()> {
+    std::fs::rename(place.join("shared/inner"), place.join("shared/was-inner"))?;
+    std::os::unix::fs::symlink(place.join("secret"), place.join("shared/inner"))?;
+    Ok(())
+}
+
+/// The victim: trusts the name.
+#[sandboxed(read = place.join("shared/inner"))]
+fn read_inner(place: &Path) -> gaol::Result<String> {
+    Ok(std::fs::read_to_string(place.join("shared/inner/file"))?)
+}
+
+fn in_both_tiers(name: &str, test: impl Fn(&str)) {
+    test(&format!("{name}-a"));
+    let _guard = gaol::controls::without(&[gaol::Layer::Namespaces]);
+    test(&format!("{name}-b"));
+}
+
+#[test]
+fn a_planted_link_is_refused_where_an_honest_one_is_followed() {
+    in_both_tiers("link", |name| {
+        let place = place(name);
+        assert_eq!(read_inner(&place).expect("the directory is what it was"), "granted");
+
+        // The control: a link beside the tree, where no profile writes, is followed.
+        let beside = self::place(&format!("{name}-beside"));
+        std::fs::rename(beside.join("shared/inner"), beside.join("inner")).expect("renamed");
+        std::os::unix::fs::symlink(&beside, place.join("aside")).expect("a link");
+        assert!(read_inner(&place.join("aside")).is_err(), "the control has no such directory yet");
+        std::fs::create_dir(beside.join("shared/inner")).expect("a directory");
+        std::fs::write(beside.join("shared/inner/file"), "through a link").expect("a file");
+        assert_eq!(read_inner(&place.join("aside")).expect("an honest link is followed"), "through a link");
+
+        plant(&place).expect("a child that may write can plant a link");
+        assert_eq!(std::fs::read_to_string(place.join("shared/inner/file")).expect("it leads there"), "secret");
+        match read_inner(&place) {
+            Err(Error::Path { path, problem: PathProblem::WritableLink, .. }) => {
+                assert_eq!(path, place.join("shared/inner"));
+            }
+            other => panic!("expected the link to be refused, not {other:?}"),
+        }
+        std::fs::remove_dir_all(&place).expect("removed");
+        std::fs::remove_dir_all(&beside).expect("removed");
+    });
+}
