@@ -199,15 +199,20 @@ fn settle() {
     std::thread::sleep(Duration::from_millis(50));
 }
 
-/// Kills gaol's zygotes, and waits until all that came from them is gone.
-fn kill_zygotes() {
-    // A spare that is being forked would not be seen.
+/// Gaol's processes, once nothing comes or goes: a spare that is being forked, or the template of a call that is over.
+fn quiet_family() -> Vec<processes::Process> {
     let mut family = Vec::new();
     eventually("quiet", || {
         let before = std::mem::replace(&mut family, processes::of(std::process::id()));
-        std::thread::sleep(Duration::from_millis(10));
+        std::thread::sleep(Duration::from_millis(20));
         before.iter().map(|process| process.pid).eq(family.iter().map(|process| process.pid))
     });
+    family
+}
+
+/// Kills gaol's zygotes, and waits until all that came from them is gone.
+fn kill_zygotes() {
+    let family = quiet_family();
     for process in family.iter().filter(|process| process.name == "gaol-zygote") {
         process.signal(Signal::KILL);
     }
@@ -264,9 +269,8 @@ fn in_a_fork(body: impl FnOnce()) -> i32 {
 fn fork_and_call() {
     in_each_tier(|| {
         calls_work();
-        // Those of the call that had an exec of its own are on their way out.
-        eventually("one zygote", || processes::mine("gaol-zygote").len() == 1);
-        let of_parent = processes::of(std::process::id());
+        let of_parent = quiet_family();
+        assert_eq!(of_parent.iter().filter(|process| process.name == "gaol-zygote").count(), 1, "{of_parent:?}");
         let status = in_a_fork(|| {
             calls_work();
             let own = processes::mine("gaol-zygote");
