@@ -40,9 +40,7 @@ fn thumbnail(image: &Path, side: u32) -> gaol::Result<Thumbnail> {
 #[sandboxed(read = image, memory = "256MiB", time = "10s")]
 fn look_around(image: &Path) -> gaol::Result<Vec<(String, String)>> {
     let show = |result: std::io::Result<String>| result.unwrap_or_else(|error| error.to_string());
-    let directory = |path: &str| {
-        std::fs::read_dir(path).map(|entries| format!("{} entries", entries.count())).map_err(std::io::Error::from)
-    };
+    let directory = |path: &str| std::fs::read_dir(path).map(|entries| format!("{} entries", entries.count()));
     Ok(vec![
         ("the image".to_owned(), show(std::fs::metadata(image).map(|file| format!("{} bytes", file.len())))),
         ("list its directory".to_owned(), show(directory(&image.parent().unwrap_or(image).to_string_lossy()))),
@@ -97,19 +95,19 @@ struct Target {
 #[sandboxed(read = &target.image, memory = "256MiB", time = "2s")]
 fn hostile(attack: Attack, target: Target) -> gaol::Result<()> {
     match attack {
-        Attack::ReadPasswords => drop(std::fs::read("/etc/passwd")?),
-        Attack::StatRootsHome => drop(std::fs::metadata("/root")?),
-        Attack::OverwriteTheImage => drop(std::fs::File::options().write(true).open(&target.image)?),
-        Attack::LeaveAFileBehind => drop(std::fs::File::create("/tmp/gaol-was-here")?),
-        Attack::ConnectOut => drop(TcpStream::connect(("127.0.0.1", target.port))?),
-        Attack::OpenADatagramSocket => drop(std::net::UdpSocket::bind("127.0.0.1:0")?),
-        Attack::SpawnAProgram => drop(Command::new("/bin/sh").args(["-c", "true"]).status()?),
+        Attack::ReadPasswords => _ = std::fs::read("/etc/passwd")?,
+        Attack::StatRootsHome => _ = std::fs::metadata("/root")?,
+        Attack::OverwriteTheImage => _ = std::fs::File::options().write(true).open(&target.image)?,
+        Attack::LeaveAFileBehind => _ = std::fs::File::create("/tmp/gaol-was-here")?,
+        Attack::ConnectOut => _ = TcpStream::connect(("127.0.0.1", target.port))?,
+        Attack::OpenADatagramSocket => _ = std::net::UdpSocket::bind("127.0.0.1:0")?,
+        Attack::SpawnAProgram => _ = Command::new("/bin/sh").args(["-c", "true"]).status()?,
         Attack::SignalTheApplication => {
             let pid =
                 rustix::process::Pid::from_raw(i32::try_from(target.pid).unwrap_or(0)).ok_or("no such process")?;
             rustix::process::kill_process(pid, rustix::process::Signal::CONT).map_err(std::io::Error::from)?;
         }
-        Attack::ReadTheApplicationsMemory => drop(std::fs::File::open(format!("/proc/{}/mem", target.pid))?),
+        Attack::ReadTheApplicationsMemory => _ = std::fs::File::open(format!("/proc/{}/mem", target.pid))?,
         Attack::EatMemory => {
             let mut hoard = Vec::new();
             for _ in 0..4096 {

@@ -117,9 +117,11 @@ fn hang() -> ! {
     }
 }
 
+/// A function that ends in a way.
+type Ends = fn(Way) -> gaol::Result<u8>;
+
 /// Every way of running a call, with its name.
-const PROCESSES: [(&str, fn(Way) -> gaol::Result<u8>); 3] =
-    [("fresh", leaves), ("reused", leaves_reused), ("exec", leaves_exec)];
+const PROCESSES: [(&str, Ends); 3] = [("fresh", leaves), ("reused", leaves_reused), ("exec", leaves_exec)];
 
 /// Calls in every kind of process and in both tiers, and checks that the next call works.
 fn each(way: Way, check: impl Fn(gaol::Result<u8>) -> bool) {

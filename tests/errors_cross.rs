@@ -116,7 +116,7 @@ fn fails_by_question_mark() -> gaol::Result<u64> {
 #[sandboxed]
 fn fails_by_function() -> gaol::Result<()> {
     let source = "12a".parse::<u32>().expect_err("no number");
-    Err(Load::Open { path: "twelve", source: std::io::Error::other(source) }).map_err(Error::function)
+    Err(Error::function(Load::Open { path: "twelve", source: std::io::Error::other(source) }))
 }
 
 #[sandboxed]
@@ -249,7 +249,7 @@ impl StdError for Ring {
 
 #[sandboxed]
 fn fails_in_a_ring() -> gaol::Result<()> {
-    Err(Ring).map_err(Error::function)
+    Err(Error::function(Ring))
 }
 
 #[test]

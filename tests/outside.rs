@@ -52,7 +52,12 @@ fn cargo(directory: &Path, arguments: &[&str]) -> Output {
 fn run(directory: &Path, program: &str) -> String {
     let output = Command::new(directory.join("target/debug").join(program)).output().expect("the program runs");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{program}: {}\n{text}\n{}", output.status, String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{program}: {}\n{text}\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
     text
 }
 

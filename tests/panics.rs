@@ -56,10 +56,11 @@ fn a_long_message_is_cut() {
 
 #[test]
 fn location_is_the_panics_own() {
-    let line = line!() + 3;
+    let line = line!() + 4;
     #[sandboxed]
     fn panics_here() -> gaol::Result<()> {
-        None::<()>.expect("something where nothing is");
+        let nothing: Option<()> = std::hint::black_box(None);
+        nothing.expect("something where nothing is");
         Ok(())
     }
     let (message, location) = panicked(panics_here());

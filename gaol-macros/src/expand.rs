@@ -183,6 +183,8 @@ fn errors(private: &TokenStream, returned: &TokenStream) -> TokenStream {
     let codec = quote_spanned!(span=> #there::ErrorCodec<#error>);
     let chosen = quote_spanned!(span=> (&&&#there::ErrorType::<#error>::NEW).codec());
     quote! {
+        // What is complex in it is the user's return type, which clippy has judged where it stands.
+        #[allow(clippy::type_complexity)]
         fn __gaol_errors() -> #codec {
             // Only one of the three is needed, and which one is known only to the compiler.
             #[allow(unused_imports)]
@@ -210,6 +212,7 @@ fn serve(private: &TokenStream, function: &Function) -> TokenStream {
     let there = located(private, span);
     let served = quote_spanned!(span=> #there::serve(request, #body, __gaol_errors()));
     quote! {
+        #[allow(clippy::type_complexity)]
         fn __gaol_serve(request: #private::Request<'_>) -> #private::Reply {
             #served
         }

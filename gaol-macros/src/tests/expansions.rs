@@ -65,6 +65,7 @@ fn a_whole_function() {
                     &[],
                     __gaol_serve,
                 );
+                #[allow(clippy::type_complexity)]
                 fn __gaol_errors() -> ::gaol::__private::ErrorCodec<
                     <gaol::Result<Thumbnail> as ::gaol::__private::Returned>::Err,
                 > {
@@ -75,6 +76,7 @@ fn a_whole_function() {
                     >::NEW)
                         .codec()
                 }
+                #[allow(clippy::type_complexity)]
                 fn __gaol_serve(
                     request: ::gaol::__private::Request<'_>,
                 ) -> ::gaol::__private::Reply {
@@ -109,65 +111,67 @@ fn no_parameter_and_no_key() {
         "",
         "fn ping() -> gaol::Result<()> { Ok(()) }",
         expect![[r#"
-        fn ping() -> gaol::Result<()> {
-            #[allow(clippy::unnecessary_wraps)]
-            fn __gaol_body() -> gaol::Result<()> {
-                Ok(())
-            }
-            static __GAOL_OPERATIONS: [::gaol::__private::Operation; 0usize] = [];
-            static __GAOL_ENVIRONMENT: [::gaol::__private::Cow<'static, str>; 0usize] = [];
-            static __GAOL_ENTRY: ::gaol::__private::Entry = ::gaol::__private::Entry::new(
-                ::gaol::__private::concat!(::gaol::__private::module_path!(), "::", "ping"),
-                ::gaol::__private::file!(),
-                ::gaol::__private::line!(),
-                ::gaol::__private::column!(),
-                "fn() -> gaol::Result<()>",
-                ::gaol::__private::Profile::from_parts(
-                    &__GAOL_OPERATIONS,
-                    &__GAOL_ENVIRONMENT,
-                    ::gaol::__private::Limits::from_parts(
-                        ::gaol::__private::Option::Some(::gaol::__private::Duration::new(60, 0)),
-                        ::gaol::__private::Option::None,
-                        ::gaol::__private::Option::Some(1073741824),
-                        ::gaol::__private::Option::Some(256),
-                        ::gaol::__private::Option::Some(64),
-                        ::gaol::__private::Option::Some(1073741824),
-                        ::gaol::__private::Option::Some(67108864),
+            fn ping() -> gaol::Result<()> {
+                #[allow(clippy::unnecessary_wraps)]
+                fn __gaol_body() -> gaol::Result<()> {
+                    Ok(())
+                }
+                static __GAOL_OPERATIONS: [::gaol::__private::Operation; 0usize] = [];
+                static __GAOL_ENVIRONMENT: [::gaol::__private::Cow<'static, str>; 0usize] = [];
+                static __GAOL_ENTRY: ::gaol::__private::Entry = ::gaol::__private::Entry::new(
+                    ::gaol::__private::concat!(::gaol::__private::module_path!(), "::", "ping"),
+                    ::gaol::__private::file!(),
+                    ::gaol::__private::line!(),
+                    ::gaol::__private::column!(),
+                    "fn() -> gaol::Result<()>",
+                    ::gaol::__private::Profile::from_parts(
+                        &__GAOL_OPERATIONS,
+                        &__GAOL_ENVIRONMENT,
+                        ::gaol::__private::Limits::from_parts(
+                            ::gaol::__private::Option::Some(::gaol::__private::Duration::new(60, 0)),
+                            ::gaol::__private::Option::None,
+                            ::gaol::__private::Option::Some(1073741824),
+                            ::gaol::__private::Option::Some(256),
+                            ::gaol::__private::Option::Some(64),
+                            ::gaol::__private::Option::Some(1073741824),
+                            ::gaol::__private::Option::Some(67108864),
+                        ),
+                        ::gaol::__private::Output::Capture,
+                        ::gaol::__private::Output::Capture,
+                        ::gaol::__private::Process::Fresh,
+                        ::gaol::__private::Violation::Deny,
                     ),
-                    ::gaol::__private::Output::Capture,
-                    ::gaol::__private::Output::Capture,
-                    ::gaol::__private::Process::Fresh,
-                    ::gaol::__private::Violation::Deny,
-                ),
-                &[],
-                __gaol_serve,
-            );
-            fn __gaol_errors() -> ::gaol::__private::ErrorCodec<
-                <gaol::Result<()> as ::gaol::__private::Returned>::Err,
-            > {
-                #[allow(unused_imports)]
-                use ::gaol::__private::{CodecDisplay as _, CodecError as _, CodecSerde as _};
-                (&&&::gaol::__private::ErrorType::<
+                    &[],
+                    __gaol_serve,
+                );
+                #[allow(clippy::type_complexity)]
+                fn __gaol_errors() -> ::gaol::__private::ErrorCodec<
                     <gaol::Result<()> as ::gaol::__private::Returned>::Err,
-                >::NEW)
-                    .codec()
+                > {
+                    #[allow(unused_imports)]
+                    use ::gaol::__private::{CodecDisplay as _, CodecError as _, CodecSerde as _};
+                    (&&&::gaol::__private::ErrorType::<
+                        <gaol::Result<()> as ::gaol::__private::Returned>::Err,
+                    >::NEW)
+                        .codec()
+                }
+                #[allow(clippy::type_complexity)]
+                fn __gaol_serve(
+                    request: ::gaol::__private::Request<'_>,
+                ) -> ::gaol::__private::Reply {
+                    ::gaol::__private::serve(request, |(): ()| __gaol_body(), __gaol_errors())
+                }
+                ::gaol::__private::submit! {
+                    ::gaol::__private::Registration::new(& __GAOL_ENTRY)
+                }
+                ::gaol::__private::call(
+                    &__GAOL_ENTRY,
+                    &(),
+                    ::gaol::__private::Dynamic::NONE,
+                    __gaol_errors(),
+                )
             }
-            fn __gaol_serve(
-                request: ::gaol::__private::Request<'_>,
-            ) -> ::gaol::__private::Reply {
-                ::gaol::__private::serve(request, |(): ()| __gaol_body(), __gaol_errors())
-            }
-            ::gaol::__private::submit! {
-                ::gaol::__private::Registration::new(& __GAOL_ENTRY)
-            }
-            ::gaol::__private::call(
-                &__GAOL_ENTRY,
-                &(),
-                ::gaol::__private::Dynamic::NONE,
-                __gaol_errors(),
-            )
-        }
-    "#]],
+        "#]],
     );
 }
 
@@ -349,7 +353,9 @@ fn patterns_go_to_the_body() {
             r#type: u8,
             "fn((u8, u8), u8, u8, Point, (u8, u8), u8, u8, u8) -> gaol::Result<()>",
             &[],
+            #[allow(clippy::type_complexity)]
             #[allow(unused_imports)]
+            #[allow(clippy::type_complexity)]
             ): ((u8, u8), u8, u8, Point, (u8, u8), u8, u8, u8)|
             ::gaol::__private::assert_crosses::<Point>();
             &(argument0, argument1, c, argument3, argument4, unused, argument6, r#type),
@@ -384,7 +390,9 @@ fn lint_attributes_stay_on_the_outer_function() {
             fn f(a: u8) -> gaol::Result<()> {
             #[allow(clippy::unnecessary_wraps)]
             fn __gaol_body(a: u8) -> gaol::Result<()> {
+            #[allow(clippy::type_complexity)]
             #[allow(unused_imports)]
+            #[allow(clippy::type_complexity)]
         "##]],
     );
 }
@@ -449,6 +457,7 @@ fn a_renamed_library() {
                     &[],
                     __gaol_serve,
                 );
+                #[allow(clippy::type_complexity)]
                 fn __gaol_errors() -> my::sandbox::__private::ErrorCodec<
                     <my::sandbox::Result<()> as my::sandbox::__private::Returned>::Err,
                 > {
@@ -461,6 +470,7 @@ fn a_renamed_library() {
                     >::NEW)
                         .codec()
                 }
+                #[allow(clippy::type_complexity)]
                 fn __gaol_serve(
                     request: my::sandbox::__private::Request<'_>,
                 ) -> my::sandbox::__private::Reply {

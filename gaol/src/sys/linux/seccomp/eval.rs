@@ -50,7 +50,7 @@ fn filters_answer_every_call_as_the_profile_says() {
     let corpus = Corpus::new();
     let mut answers = BTreeMap::<&str, u64>::new();
     for shape in shapes() {
-        let template = vec![template_filter(&shape)];
+        let template = [template_filter(&shape)];
         let worker = [worker_filter(&shape, PID)];
         for call in corpus.all() {
             let in_template = judge(&template, call);
@@ -130,7 +130,7 @@ fn foreign_architectures_and_numbers_kill() {
 #[test]
 fn programs_are_valid_and_short() {
     for shape in shapes() {
-        let template = vec![template_filter(&shape)];
+        let template = [template_filter(&shape)];
         let worker = worker_filter(&shape, PID);
         for program in template.iter().chain([&worker]) {
             interpreter::check(program);
