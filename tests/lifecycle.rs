@@ -520,23 +520,29 @@ fn a_full_descriptor_table_of_an_unprivileged_user_is_an_error() {
 fn a_limit_on_processes_is_an_error() {
     let Some(alone) = Alone::new("a_limit_on_processes_is_an_error").user(User::Lonely) else { return };
     alone.run(|| {
-        let limit = |count| {
-            let maximum = rustix::process::getrlimit(Resource::Nproc).maximum;
-            rustix::process::setrlimit(Resource::Nproc, Rlimit { current: Some(count), maximum }).expect("a limit");
-        };
-        // Each step needs one more: the process that is started, the zygote, the template, the worker and its spare.
+        let limit = Rlimit { current: Some(40), maximum: Some(40) };
+        rustix::process::setrlimit(Resource::Nproc, limit).expect("a lower limit");
+        // Other processes of this user, as many as there may be. They go one by one.
+        let mut others: Vec<_> = std::iter::from_fn(|| Command::new("sleep").arg("3600").spawn().ok()).collect();
+        assert!(others.len() > 20, "{} processes", others.len());
+        // Each step needs one more: the process that is started, the zygote, the template and the worker.
         let mut refused = 0;
-        for count in 1.. {
-            limit(count);
+        loop {
             let result = adds(1, 2);
             if matches!(result, Ok(3)) {
                 break;
             }
-            assert!(no_worker(result, libc::EAGAIN), "with {count} processes");
+            assert!(no_worker(result, libc::EAGAIN), "with {} other processes", others.len());
             refused += 1;
+            let mut other = others.pop().expect("room enough once all the others are gone");
+            other.kill().expect("a child to kill");
+            other.wait().expect("a child to wait for");
         }
-        limit(1000);
         assert!((3..12).contains(&refused), "{refused} calls were refused");
+        for other in &mut others {
+            other.kill().expect("a child to kill");
+            other.wait().expect("a child to wait for");
+        }
         in_each_tier(calls_work);
     });
 }
