@@ -633,15 +633,15 @@ fn an_application_that_was_started_with_odd_descriptors_calls() {
     let name = "an_application_that_was_started_with_odd_descriptors_calls";
     Alone::new(name)
         .adjust(|command: &mut Command| {
-            // SAFETY: the closure only closes descriptors by number, between fork and exec.
-            unsafe {
-                command.pre_exec(|| {
-                    for number in [0, 2] {
-                        libc::close(number);
-                    }
-                    Ok(())
-                })
+            let close_two = || {
+                for number in [0, 2] {
+                    // SAFETY: takes a number; the process has yet to become a program.
+                    unsafe { libc::close(number) };
+                }
+                Ok(())
             };
+            // SAFETY: the closure calls nothing but `close` between fork and exec.
+            unsafe { command.pre_exec(close_two) };
         })
         .run(|| in_each_tier(calls_work));
 }
