@@ -84,7 +84,7 @@ pub(crate) fn expand(arguments: &Arguments, profile: &Profile, function: &Functi
     let attributes = &function.attributes;
     let visibility = &function.visibility;
     let outer = outer_signature(function, &names);
-    let body = body(function);
+    let body = body(profile, function);
     let statics = profile::statics(private, profile);
     let entry = entry(private, profile, function);
     let errors = errors(private, returned);
@@ -141,9 +141,17 @@ fn outer_signature(function: &Function, names: &[Ident]) -> Signature {
 }
 
 /// The function as it was written, under another name.
-fn body(function: &Function) -> TokenStream {
+fn body(profile: &Profile, function: &Function) -> TokenStream {
     let mut signature = function.signature.clone();
     signature.ident = Ident::new("__gaol_body", Span::call_site());
+    // What the attribute alone uses is used.
+    for (input, parameter) in signature.inputs.iter_mut().zip(&function.parameters) {
+        let named = parameter.name().map(|name| name.to_string());
+        let used = |name: &String| profile.dynamic.iter().any(|(_, expression)| names::mentions(expression, name));
+        if let (syn::FnArg::Typed(input), true) = (input, named.as_ref().is_some_and(used)) {
+            input.attrs.push(syn::parse_quote!(#[allow(unused_variables)]));
+        }
+    }
     let body = &function.body;
     quote! {
         // The user cannot leave the `Result` out, even where the body never fails.

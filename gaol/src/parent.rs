@@ -156,11 +156,10 @@ impl PendingCall {
             };
             let mut output = Output::default();
             let answer = exchange(&worker, &frame, &terms, &mut output);
+            template.refill();
             if let Answer::Reply { kind, payload } = answer {
                 if reused && matches!(kind, Kind::Returned | Kind::Failed | Kind::FailedInWords) {
                     template.keep(worker);
-                } else if !reused {
-                    template.take_in();
                 }
                 return match kind {
                     Kind::Returned | Kind::Failed | Kind::FailedInWords => Ok((kind, payload)),
@@ -362,7 +361,9 @@ fn prepare_one(entry: &'static Entry) -> Result<(), Error> {
     let call = PendingCall::plan(entry, Dynamic::NONE)?;
     let application = Application::current();
     let prepared = match &call.key {
-        Some(key) => application.template(key, &call.profile, call.layers).map(drop),
+        // What it computes is known only at the call, which then has another template.
+        Some(_) if !entry.computed_keys().is_empty() => application.probe(&call.profile, call.layers).map(drop),
+        Some(key) => application.template(key, &call.profile, call.layers).map(|template| template.refill()),
         None => application.probe(&call.profile, call.layers).map(drop),
     };
     prepared.map_err(|unavailable| call.unavailable(unavailable))

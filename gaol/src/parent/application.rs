@@ -126,10 +126,9 @@ impl Application {
             attempt += 1;
             let template = match &key {
                 Some(key) => self.template(key, profile, layers)?,
-                None => Arc::new(self.make(profile, layers, false)?),
+                None => Arc::new(self.make(profile, layers, 0, false)?),
             };
-            // One is asked for and one is taken, so as many stand ready as were asked for when the template was made.
-            match template.take(key.is_some() || template.plan().reused) {
+            match template.take() {
                 Ok(worker) => return Ok((worker, template)),
                 Err(NoWorker::NoTemplate) if attempt < ATTEMPTS => {
                     if let Some(key) = &key {
@@ -162,7 +161,9 @@ impl Application {
         if let Some(template) = self.cached(key) {
             return Ok(template);
         }
-        let template = Arc::new(self.make(profile, layers, false)?);
+        // Those that serve call after call are kept when they are done.
+        let spares = if profile.process() == Process::Reused { 0 } else { SPARES };
+        let template = Arc::new(self.make(profile, layers, spares, false)?);
         let mut templates = self.templates.write().unwrap_or_else(PoisonError::into_inner);
         let computed = |key: &Key| matches!(key, Key::Profile(..));
         if computed(key) && templates.keys().filter(|key| computed(key)).count() >= MOST_CACHED {
@@ -193,7 +194,7 @@ impl Application {
     }
 
     /// Makes a template: on the system as it is, with the paths as they are.
-    fn make(&self, profile: &Profile, layers: Layers, probing: bool) -> Result<Template, Unavailable> {
+    fn make(&self, profile: &Profile, layers: Layers, spares: usize, probing: bool) -> Result<Template, Unavailable> {
         let mut layers = layers;
         if self.no_namespaces.get().is_some() {
             layers = layers.without(Layer::Namespaces);
@@ -210,15 +211,8 @@ impl Application {
             } else {
                 self.zygote().map_err(Unavailable::NotStarted)?
             };
-            match Template::start(&zygote, resolved, exec) {
-                Ok(template) => {
-                    // One that serves a single call needs that one worker, one that keeps its workers none in advance.
-                    let spares = if probing || template.plan().reused { 0 } else { SPARES };
-                    for _ in 0..spares {
-                        template.ask();
-                    }
-                    return Ok(template);
-                }
+            match Template::start(&zygote, resolved, spares, !probing) {
+                Ok(template) => return Ok(template),
                 // Without namespaces the other layers carry the promise; what they cannot keep, they refuse.
                 Err(NoTemplate::Refused(refusal))
                     if refusal.layer() == Layer::Namespaces
@@ -233,7 +227,13 @@ impl Application {
                     }
                 }
                 Err(NoTemplate::Refused(refusal)) if refusal.is_worth_another_look() && attempt < ATTEMPTS => {}
-                Err(NoTemplate::Refused(refusal)) => return Err(Unavailable::Refused(refusal)),
+                Err(NoTemplate::Refused(refusal)) => {
+                    // The zygote lives under the limits that the application had when it started it. They may be others now.
+                    if refusal.reason == Reason::Resources {
+                        self.forget_zygote(&zygote);
+                    }
+                    return Err(Unavailable::Refused(refusal));
+                }
                 Err(NoTemplate::NotStarted(error)) => return Err(Unavailable::NotStarted(error)),
                 Err(NoTemplate::NoZygote) if attempt < ATTEMPTS => self.forget_zygote(&zygote),
                 Err(NoTemplate::NoZygote) => {
@@ -248,7 +248,7 @@ impl Application {
 
     /// A template that is asked one thing: which layers it could enter.
     pub(super) fn probe(&self, profile: &Profile, layers: Layers) -> Result<Template, Unavailable> {
-        self.make(profile, layers, true)
+        self.make(profile, layers, 0, true)
     }
 
     fn zygote(&self) -> Result<Arc<Zygote>, NotStarted> {

@@ -31,8 +31,10 @@ pub(super) struct Template {
     ///
     /// Spares are taken in as they arrive, for descriptors on their way count against a limit that all processes of a user share.
     ready: Mutex<Ready>,
-    /// A zygote of the template's own (`process = "exec"`), ended with it.
-    _zygote: Option<Arc<Zygote>>,
+    /// How many workers are to stand ready.
+    spares: usize,
+    /// Lives as long as one of its templates does: its end is theirs.
+    _zygote: Arc<Zygote>,
 }
 
 impl std::fmt::Debug for Name {
@@ -41,14 +43,14 @@ impl std::fmt::Debug for Name {
     }
 }
 
-/// The workers at hand, and who waits for others.
+/// The workers at hand, and what is to come.
 #[derive(Debug, Default)]
 struct Ready {
     workers: VecDeque<Worker>,
+    /// Workers that were asked for and have not arrived.
+    asked: usize,
     /// Threads that wait at the control socket: each is owed one message, which nobody else may take.
     waiting: usize,
-    /// Spares that could not be made when they were asked for.
-    missing: usize,
 }
 
 /// Why there is no template.
@@ -88,7 +90,14 @@ impl Drop for Template {
 
 impl Template {
     /// Has `zygote` fork a template, and waits until it is inside its layers.
-    pub(super) fn start(zygote: &Arc<Zygote>, resolved: Resolved, exclusive: bool) -> Result<Self, NoTemplate> {
+    ///
+    /// `spares` workers stand ready after each call. With `at_once` the first is asked for together with the template.
+    pub(super) fn start(
+        zygote: &Arc<Zygote>,
+        resolved: Resolved,
+        spares: usize,
+        at_once: bool,
+    ) -> Result<Self, NoTemplate> {
         let deadline = Instant::now() + SETUP_TIME;
         let failed = |step: &'static str| {
             let not_started = NotStarted::at(step);
@@ -106,6 +115,9 @@ impl Template {
         {
             // It waits for a plan that is not going to come: it ends when its socket closes.
             return Err(failed("send the plan and the streams that are inherited")(error));
+        }
+        if at_once {
+            let _ = send(control.as_fd(), SPAWN, &[]);
         }
         let mut buffer = vec![0; LONGEST];
         match wait_readable(control.as_fd(), Some(deadline)).map_err(failed("poll"))? {
@@ -129,23 +141,11 @@ impl Template {
                 let pidfd = received.descriptors.pop().ok_or_else(|| {
                     failed("receive the template's pidfd")(io::Error::from(io::ErrorKind::InvalidData))
                 })?;
-                Ok(Self {
-                    control,
-                    pidfd,
-                    names,
-                    plan,
-                    ready: Mutex::default(),
-                    _zygote: exclusive.then(|| Arc::clone(zygote)),
-                })
+                Ok(Self { control, pidfd, names, plan, ready: Mutex::default(), spares, _zygote: Arc::clone(zygote) })
             }
             Ok(Readiness::Refused(refusal)) => Err(NoTemplate::Refused(refusal)),
             Err(error) => Err(failed("read the template's answer")(io::Error::other(error.to_string()))),
         }
-    }
-
-    /// What it was made from.
-    pub(super) fn plan(&self) -> &Plan {
-        &self.plan
     }
 
     /// Whether every path still means what it meant.
@@ -162,51 +162,49 @@ impl Template {
         self.ready().workers.push_back(worker);
     }
 
-    /// Takes in the spares that have arrived, unless another thread waits for them.
-    pub(super) fn take_in(&self) {
+    /// After a call: takes in the spares that have arrived, unless another thread waits for them, and asks for those that are missing.
+    ///
+    /// Not before: a fork on the call's way would compete with the worker for a processor.
+    pub(super) fn refill(&self) {
         let mut ready = self.ready();
-        while ready.waiting == 0 {
+        while ready.waiting == 0 && ready.asked > 0 {
             match self.try_receive() {
-                Ok(Some(worker)) => ready.workers.push_back(worker),
-                Ok(None) => return,
-                // The next call asks for one more in its place, and hears why if that fails too.
-                Err(_) => {
-                    ready.missing += 1;
-                    return;
+                Ok(None) => break,
+                answer => {
+                    ready.asked -= 1;
+                    ready.workers.extend(answer.ok().flatten());
                 }
             }
         }
+        while ready.workers.len() + ready.asked < self.spares + ready.waiting {
+            ready.asked += 1;
+            self.ask();
+        }
     }
 
-    /// Asks for a worker that nobody waits for yet.
-    pub(super) fn ask(&self) {
-        // A template that is gone says so when the worker is taken.
-        let _ = send(self.control.as_fd(), SPAWN, &[]);
-    }
-
-    /// Takes a worker: one that is at hand, or else one that was asked for. Any number of threads may wait: each message is one whole
-    /// worker. With `spare`, one more is asked for in its place.
-    pub(super) fn take(&self, spare: bool) -> Result<Worker, NoWorker> {
-        let (at_hand, missing) = {
+    /// Takes a worker: one that is at hand, or else the next that arrives. Any number of threads may wait: each message is one whole worker.
+    pub(super) fn take(&self) -> Result<Worker, NoWorker> {
+        {
             let mut ready = self.ready();
-            let at_hand = ready.workers.pop_front();
-            ready.waiting += usize::from(at_hand.is_none());
-            (at_hand, std::mem::take(&mut ready.missing))
-        };
-        let kept = self.plan.reused && at_hand.is_some();
-        if !kept {
-            for _ in 0..usize::from(spare) + missing {
+            if let Some(worker) = ready.workers.pop_front() {
+                return Ok(worker);
+            }
+            ready.waiting += 1;
+            if ready.asked < ready.waiting {
+                ready.asked += 1;
                 self.ask();
             }
         }
-        match at_hand {
-            Some(worker) => Ok(worker),
-            None => {
-                let received = self.receive();
-                self.ready().waiting -= 1;
-                received
-            }
-        }
+        let received = self.receive();
+        let mut ready = self.ready();
+        ready.waiting -= 1;
+        ready.asked -= 1;
+        received
+    }
+
+    fn ask(&self) {
+        // A template that is gone says so when a worker is received.
+        let _ = send(self.control.as_fd(), SPAWN, &[]);
     }
 
     /// Waits for a worker that was asked for.
