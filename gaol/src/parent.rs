@@ -156,11 +156,16 @@ impl PendingCall {
             };
             let mut output = Output::default();
             let answer = exchange(&worker, &frame, &terms, &mut output);
-            template.refill();
+            // One that panicked is not used again: what the function left half done is not known.
+            if let Answer::Reply { kind: Kind::Returned | Kind::Failed | Kind::FailedInWords, .. } = answer
+                && reused
+            {
+                template.keep(worker);
+            } else {
+                drop(worker);
+            }
+            template.take_in();
             if let Answer::Reply { kind, payload } = answer {
-                if reused && matches!(kind, Kind::Returned | Kind::Failed | Kind::FailedInWords) {
-                    template.keep(worker);
-                }
                 return match kind {
                     Kind::Returned | Kind::Failed | Kind::FailedInWords => Ok((kind, payload)),
                     _ => Err(self.reported(kind, &payload, None, self.call_with(output))),
@@ -363,7 +368,7 @@ fn prepare_one(entry: &'static Entry) -> Result<(), Error> {
     let prepared = match &call.key {
         // What it computes is known only at the call, which then has another template.
         Some(_) if !entry.computed_keys().is_empty() => application.probe(&call.profile, call.layers).map(drop),
-        Some(key) => application.template(key, &call.profile, call.layers).map(|template| template.refill()),
+        Some(key) => application.template(key, &call.profile, call.layers).map(|template| template.take_in()),
         None => application.probe(&call.profile, call.layers).map(drop),
     };
     prepared.map_err(|unavailable| call.unavailable(unavailable))

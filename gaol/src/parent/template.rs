@@ -141,7 +141,15 @@ impl Template {
                 let pidfd = received.descriptors.pop().ok_or_else(|| {
                     failed("receive the template's pidfd")(io::Error::from(io::ErrorKind::InvalidData))
                 })?;
-                Ok(Self { control, pidfd, names, plan, ready: Mutex::default(), spares, _zygote: Arc::clone(zygote) })
+                Ok(Self {
+                    control,
+                    pidfd,
+                    names,
+                    plan,
+                    ready: Mutex::new(Ready { asked: usize::from(at_once), ..Ready::default() }),
+                    spares,
+                    _zygote: Arc::clone(zygote),
+                })
             }
             Ok(Readiness::Refused(refusal)) => Err(NoTemplate::Refused(refusal)),
             Err(error) => Err(failed("read the template's answer")(io::Error::other(error.to_string()))),
@@ -162,37 +170,28 @@ impl Template {
         self.ready().workers.push_back(worker);
     }
 
-    /// After a call: takes in the spares that have arrived, unless another thread waits for them, and asks for those that are missing.
+    /// After a call: takes in the spares that have arrived.
     ///
-    /// Not before: a fork on the call's way would compete with the worker for a processor.
-    pub(super) fn refill(&self) {
+    /// They do not wait in the socket until they are needed, for descriptors on their way count against a limit that all processes of a user
+    /// share.
+    pub(super) fn take_in(&self) {
         let mut ready = self.ready();
-        while ready.waiting == 0 && ready.asked > 0 {
-            match self.try_receive() {
-                Ok(None) => break,
-                answer => {
-                    ready.asked -= 1;
-                    ready.workers.extend(answer.ok().flatten());
-                }
-            }
-        }
-        while ready.workers.len() + ready.asked < self.spares + ready.waiting {
-            ready.asked += 1;
-            self.ask();
-        }
+        self.take_in_arrived(&mut ready);
+        self.top_up(&mut ready);
     }
 
     /// Takes a worker: one that is at hand, or else the next that arrives. Any number of threads may wait: each message is one whole worker.
     pub(super) fn take(&self) -> Result<Worker, NoWorker> {
         {
             let mut ready = self.ready();
-            if let Some(worker) = ready.workers.pop_front() {
-                return Ok(worker);
+            if ready.workers.is_empty() {
+                self.take_in_arrived(&mut ready);
             }
-            ready.waiting += 1;
-            if ready.asked < ready.waiting {
-                ready.asked += 1;
-                self.ask();
+            let at_hand = ready.workers.pop_front();
+            ready.waiting += usize::from(at_hand.is_none());
+            self.top_up(&mut ready);
+            if let Some(worker) = at_hand {
+                return Ok(worker);
             }
         }
         let received = self.receive();
@@ -200,6 +199,28 @@ impl Template {
         ready.waiting -= 1;
         ready.asked -= 1;
         received
+    }
+
+    /// Receives what has arrived, unless another thread waits for it. What could not be made when it was asked for is forgotten: it is asked
+    /// for again.
+    fn take_in_arrived(&self, ready: &mut Ready) {
+        while ready.waiting == 0 && ready.asked > 0 {
+            match self.try_receive() {
+                Ok(None) => return,
+                answer => {
+                    ready.asked -= 1;
+                    ready.workers.extend(answer.ok().flatten());
+                }
+            }
+        }
+    }
+
+    /// Asks for as many workers as are to stand ready, and one for each thread that waits.
+    fn top_up(&self, ready: &mut Ready) {
+        while ready.workers.len() + ready.asked < self.spares + ready.waiting {
+            ready.asked += 1;
+            self.ask();
+        }
     }
 
     fn ask(&self) {
