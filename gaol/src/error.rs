@@ -1,11 +1,17 @@
 //! What can go wrong with a call, sorted by what the caller may do next.
 
+mod function;
+mod problem;
+
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::support::Layer;
+use self::function::printable;
+
+pub use self::function::FunctionError;
+pub use self::problem::{PathProblem, ProtocolProblem, Unsupported, Violation};
 
 /// The result of a sandboxed function whose own errors need no type of their own.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -299,176 +305,6 @@ impl fmt::Display for Call {
     }
 }
 
-/// What this system cannot do, and what to write instead.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Unsupported {
-    /// The operation as the attribute writes it; empty where no single operation is at fault.
-    pub operation: String,
-    /// The layer that is missing.
-    pub layer: Layer,
-    /// What failed, in the kernel's words.
-    pub step: String,
-    /// What the kernel answered, where it was asked.
-    pub errno: Option<i32>,
-    /// The way out.
-    pub remedy: String,
-}
-
-impl fmt::Display for Unsupported {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.operation.is_empty() {
-            write!(f, "`{}` cannot be kept precisely: ", self.operation)?;
-        }
-        write!(f, "{}: {}", self.layer, self.step)?;
-        if let Some(errno) = self.errno {
-            write!(f, ": {}", io::Error::from_raw_os_error(errno))?;
-        }
-        write!(f, "; {}", self.remedy)
-    }
-}
-
-/// What is wrong with a path of a profile.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum PathProblem {
-    /// It cannot be opened.
-    #[error("{0}; a profile can only name what is there when the call is made")]
-    Io(io::Error),
-    /// It is a pipe, which would be a way to talk to other processes.
-    #[error("it is a named pipe; read it in the application and pass what it holds")]
-    Pipe,
-    /// It is a socket.
-    #[error("it is a socket; sockets are not files to a sandbox")]
-    Socket,
-    /// It kept changing while the sandbox was built.
-    #[error("it was replaced while the sandbox was built; try again")]
-    Changed,
-    /// It is, or leads through, a symbolic link that a sandboxed function may have put there.
-    #[error(
-        "it is a symbolic link in a tree that a sandboxed function may write, so it may lead anywhere; name what it leads to"
-    )]
-    WritableLink,
-    /// Following it never ends.
-    #[error("it leads through more than 40 symbolic links")]
-    TooManyLinks,
-}
-
-/// What a child did that ends it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Violation {
-    /// The system call's name, where the child could still be asked. Said by the child: for messages only.
-    pub syscall: Option<String>,
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.syscall {
-            Some(name) => write!(f, "the system call {name}, which its profile does not allow"),
-            None => f.write_str("a system call that its profile does not allow"),
-        }
-    }
-}
-
-/// What is wrong with a reply.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ProtocolProblem {
-    /// The header is not one.
-    #[error("{0}")]
-    Header(&'static str),
-    /// The reply is not to this call.
-    #[error("it answers another call")]
-    OtherCall,
-    /// The reply announces more than the profile allows.
-    #[error("it announces {announced} bytes where {limit} are allowed; allow more with `reply = …`")]
-    TooLarge {
-        /// What it announces.
-        announced: u64,
-        /// What the profile allows.
-        limit: u64,
-    },
-    /// The reply ends early.
-    #[error("it ends after {received} of {announced} bytes")]
-    Truncated {
-        /// What came.
-        received: u64,
-        /// What was announced, the header included.
-        announced: u64,
-    },
-    /// Something follows the reply.
-    #[error("something follows it")]
-    Extra,
-    /// Descriptors came with the reply.
-    #[error("descriptors came with it that it does not name")]
-    Descriptors,
-    /// The child closed its channel and lived on.
-    #[error("the child closed its channel without one")]
-    Closed,
-    /// The payload does not decode as the function's result.
-    #[error("it does not decode: {0}")]
-    Decode(String),
-    /// The worker could not serve the call; what it says of it.
-    #[error("{}", printable(.0))]
-    Unable(String),
-}
-
-/// The function's own error: its message and those of its sources, as told by the child.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FunctionError {
-    message: String,
-    source: Option<Box<FunctionError>>,
-}
-
-impl FunctionError {
-    /// The most messages that are kept: whoever prints or drops the chain goes down it.
-    const LONGEST_CHAIN: usize = 64;
-
-    pub(crate) fn from_error(error: &(dyn std::error::Error + 'static)) -> Self {
-        let mut messages = vec![error.to_string()];
-        let mut source = error.source();
-        while let Some(cause) = source
-            && messages.len() < Self::LONGEST_CHAIN
-        {
-            messages.push(cause.to_string());
-            source = cause.source();
-        }
-        Self::from_messages(messages)
-    }
-
-    /// An error of the messages of a chain, outermost first.
-    pub(crate) fn from_messages(messages: Vec<String>) -> Self {
-        let mut chain = None;
-        for message in messages.into_iter().take(Self::LONGEST_CHAIN).rev() {
-            chain = Some(Box::new(Self { message, source: chain }));
-        }
-        chain.map_or_else(|| Self { message: String::new(), source: None }, |error| *error)
-    }
-
-    pub(crate) fn messages(&self) -> Vec<&str> {
-        let mut messages = vec![self.message.as_str()];
-        let mut source = self.source.as_deref();
-        while let Some(cause) = source {
-            messages.push(&cause.message);
-            source = cause.source.as_deref();
-        }
-        messages
-    }
-}
-
-impl fmt::Display for FunctionError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&printable(&self.message))
-    }
-}
-
-impl std::error::Error for FunctionError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.source.as_deref().map(|source| source as _)
-    }
-}
-
 /// What [`prepare`](crate::prepare) could not prepare.
 #[derive(Debug)]
 pub struct Unprepared {
@@ -498,18 +334,6 @@ impl std::error::Error for Unprepared {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.errors.first().map(|error| error as _)
     }
-}
-
-/// What a child says, made harmless for a terminal: control characters but line ends and tabs are escaped.
-fn printable(text: &str) -> String {
-    let harmless = |character: char| !character.is_control() || matches!(character, '\n' | '\t');
-    text.chars()
-        .map(
-            |character| {
-                if harmless(character) { character.to_string() } else { character.escape_default().to_string() }
-            },
-        )
-        .collect()
 }
 
 fn at(location: &Option<String>) -> String {

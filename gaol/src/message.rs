@@ -1,15 +1,30 @@
 //! The messages between the application, its zygote and its templates. All three are gaol's own code.
 
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
 use serde::{Deserialize, Serialize};
 
 use crate::plan::Refusal;
-use crate::sys::Entered;
+use crate::sys::{Entered, descriptors};
+use crate::wire::codec;
 
 /// The argument that makes a process of this binary a zygote.
 pub(crate) const ZYGOTE_ARGUMENT: &str = "--gaol-zygote";
 
 /// The longest single message; longer ones are cut.
 pub(crate) const LONGEST: usize = 32 << 10;
+
+/// Sends one message with descriptors.
+///
+/// # Errors
+///
+/// The kernel's. `EPIPE` when the other end is gone.
+pub(crate) fn send(socket: &OwnedFd, message: &impl Serialize, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
+    let mut bytes = Vec::new();
+    codec::encode(message, &mut bytes, LONGEST as u64).map_err(|error| io::Error::other(error.to_string()))?;
+    descriptors::send(socket.as_fd(), &bytes, descriptors)
+}
 
 /// The application's first message to a zygote. The application's pidfd comes with it.
 #[derive(Debug, Serialize, Deserialize)]

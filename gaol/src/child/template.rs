@@ -13,10 +13,10 @@ use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions};
 
 use super::worker::{self, Setup};
 use crate::entry;
-use crate::message::{Count, Ended, LONGEST, Readiness, Spawned, Step};
+use crate::message::{Count, Ended, LONGEST, Readiness, Spawned, Step, send};
 use crate::plan::{Plan, Reason, Refusal, Stream};
 use crate::support::Layer;
-use crate::sys::descriptors::{close_from, place, receive, send, socket_pair};
+use crate::sys::descriptors::{close_from, place, receive, socket_pair};
 use crate::sys::namespaces::Ids;
 use crate::sys::seccomp::WorkerFilter;
 use crate::sys::spawn::{self, Side, exit_now};
@@ -44,7 +44,7 @@ pub(super) fn main(socket: OwnedFd, counting: Option<OwnedFd>, ids: Ids, zygote:
             Err(_) => exit_now(super::EXIT_BROKEN),
         },
         Err(refusal) => {
-            let _ = answer(&control, &Readiness::Refused(refusal), &[]);
+            let _ = send(&control, &Readiness::Refused(refusal), &[]);
             exit_now(super::EXIT_BROKEN)
         }
     }
@@ -74,16 +74,14 @@ fn prepare(control: &OwnedFd, counting: Option<OwnedFd>, ids: Ids) -> Result<(Pl
     let (plan, streams) = receive_plan(control).map_err(|error| refusal(Layer::Hygiene, "receive the plan", &error))?;
     let (entered, listener) = sys::enter(&plan, ids)?;
     match (listener, counting, plan.counted_threads()) {
-        (Some(listener), Some(counting), Some(threads)) => {
-            answer(&counting, &Count { threads }, &[listener.as_fd()])
-                .map_err(|error| refusal(Layer::Limits, "sendmsg(listener)", &error))?
-        }
+        (Some(listener), Some(counting), Some(threads)) => send(&counting, &Count { threads }, &[listener.as_fd()])
+            .map_err(|error| refusal(Layer::Limits, "sendmsg(listener)", &error))?,
         (None, None, None) => {}
         _ => return Err(own_refusal(Layer::Limits, "count threads", String::new(), Reason::Layer)),
     }
     // Some kernels forget it when credentials change.
     let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
-    answer(control, &Readiness::Ready(entered), &[pidfd.as_fd()])
+    send(control, &Readiness::Ready(entered), &[pidfd.as_fd()])
         .map_err(|error| refusal(Layer::Hygiene, "sendmsg", &error))?;
     Ok((plan, streams))
 }
@@ -150,7 +148,7 @@ fn serve(control: &OwnedFd, plan: &Plan, inherited: &[OwnedFd]) -> Result<Infall
                         Ok(worker) => workers.push(worker),
                         Err((step, error)) => {
                             let errno = error.raw_os_error().unwrap_or(0);
-                            let _ = answer(control, &Spawned::Failed { step, errno }, &[]);
+                            let _ = send(control, &Spawned::Failed { step, errno }, &[]);
                         }
                     }
                 }
@@ -193,7 +191,7 @@ fn fork_worker(setup: &Setup<'_>, control: &OwnedFd) -> Result<Live, (Step, io::
                 .map_err(|errno| discard(Step::Pidfd)(errno.into()))?;
             let mut fds: Vec<BorrowedFd<'_>> = vec![channel.as_fd(), pidfd.as_fd(), status_of_application.as_fd()];
             fds.extend(output.as_ref().map(|(output, _)| output.as_fd()));
-            answer(control, &Spawned::Worker, &fds).map_err(discard(Step::Send))?;
+            send(control, &Spawned::Worker, &fds).map_err(discard(Step::Send))?;
             Ok(Live { pidfd, status })
         }
     }
@@ -211,10 +209,4 @@ fn report_end(worker: &Live) {
     };
     // The application may have what it wanted already, and closed its end: SIGPIPE is ignored.
     let _ = rustix::io::write(&worker.status, &ended.to_bytes());
-}
-
-fn answer(control: &OwnedFd, message: &impl serde::Serialize, fds: &[BorrowedFd<'_>]) -> io::Result<()> {
-    let mut bytes = Vec::new();
-    codec::encode(message, &mut bytes, LONGEST as u64).map_err(|error| io::Error::other(error.to_string()))?;
-    send(control.as_fd(), &bytes, fds)
 }

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{Mode, OFlags};
@@ -10,10 +10,10 @@ use rustix::net::{RecvFlags, SocketType};
 use rustix::process::{PidfdFlags, Signal, WaitId, WaitIdOptions};
 
 use super::template;
-use crate::message::{Count, Fork, Greeting, Hello, LONGEST, Readiness};
+use crate::message::{Count, Fork, Greeting, Hello, Readiness, send};
 use crate::plan::Refusal;
 use crate::support::Layer;
-use crate::sys::descriptors::{self, adopt, close_from, place, receive, socket_pair};
+use crate::sys::descriptors::{adopt, close_from, place, receive, socket_pair};
 use crate::sys::namespaces::Ids;
 use crate::sys::notify::Counter;
 use crate::sys::spawn::{self, Side, exit_now};
@@ -39,7 +39,7 @@ fn run() -> Result<Infallible, (&'static str, io::Error)> {
     let control = take_control()?;
     start(&control).inspect_err(|(step, error)| {
         let failed = Greeting::Failed { step: (*step).to_owned(), errno: error.raw_os_error().unwrap_or(0) };
-        let _ = answer(&control, &failed, &[]);
+        let _ = send(&control, &failed, &[]);
     })
 }
 
@@ -62,7 +62,7 @@ fn start(control: &OwnedFd) -> Result<Infallible, (&'static str, io::Error)> {
 
     let threads = threads().map_err(|error| ("count the threads in /proc/self/task", error))?;
     if threads != 1 {
-        let _ = answer(control, &Greeting::Threads(threads), &[]);
+        let _ = send(control, &Greeting::Threads(threads), &[]);
         exit_now(super::EXIT_BROKEN);
     }
     // Reparented at once, so that the application neither waits for it nor reaps it.
@@ -100,7 +100,7 @@ fn greet(control: &OwnedFd) -> Result<OwnedFd, (&'static str, io::Error)> {
     let own = rustix::process::pidfd_open(rustix::process::getpid(), PidfdFlags::empty())
         .map_err(|errno| ("pidfd_open", errno.into()))?;
     let greeting = Greeting::Ready { nonce: hello.nonce, build: crate::entry::build_id() };
-    answer(control, &greeting, &[own.as_fd()]).map_err(|error| ("sendmsg", error))?;
+    send(control, &greeting, &[own.as_fd()]).map_err(|error| ("sendmsg", error))?;
     Ok(application)
 }
 
@@ -221,7 +221,7 @@ fn fork_template(control: &OwnedFd) -> io::Result<Option<Ward>> {
         match socket_pair(SocketType::SEQPACKET) {
             Ok((ours, theirs)) => (Threads::Announced(ours), Some(theirs)),
             Err(error) => {
-                let _ = answer(&socket, &Readiness::Refused(refusal(Layer::Limits, "socketpair", &error)), &[]);
+                let _ = send(&socket, &Readiness::Refused(refusal(Layer::Limits, "socketpair", &error)), &[]);
                 return Ok(None);
             }
         }
@@ -244,7 +244,7 @@ fn fork_template(control: &OwnedFd) -> io::Result<Option<Ward>> {
             Ok(None)
         }
         Err(error) => {
-            let _ = answer(&socket, &Readiness::Refused(clone_refusal(request.namespaces, &error)), &[]);
+            let _ = send(&socket, &Readiness::Refused(clone_refusal(request.namespaces, &error)), &[]);
             Ok(None)
         }
     }
@@ -256,12 +256,6 @@ fn clone_refusal(namespaces: i32, error: &io::Error) -> Refusal {
     }
     // ENOSPC is how user.max_user_namespaces refuses; EINVAL and ENOSYS are kernels built without one of them.
     refusal(Layer::Namespaces, "clone(CLONE_NEWUSER | CLONE_NEWNS | …)", error)
-}
-
-fn answer(socket: &OwnedFd, message: &impl serde::Serialize, fds: &[BorrowedFd<'_>]) -> io::Result<()> {
-    let mut bytes = Vec::new();
-    codec::encode(message, &mut bytes, LONGEST as u64).map_err(|error| io::Error::other(error.to_string()))?;
-    descriptors::send(socket.as_fd(), &bytes, fds)
 }
 
 fn threads() -> io::Result<u32> {

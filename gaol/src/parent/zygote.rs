@@ -10,8 +10,8 @@ use rustix::net::{RecvFlags, SocketType};
 use rustix::process::PidfdFlags;
 
 use super::wait::{Readable, wait_readable};
-use crate::message::{Fork, Greeting, Hello, LONGEST, ZYGOTE_ARGUMENT};
-use crate::sys::descriptors::{above_streams, is_secure_execution, receive, send, socket_pair};
+use crate::message::{Fork, Greeting, Hello, ZYGOTE_ARGUMENT, send};
+use crate::sys::descriptors::{above_streams, is_secure_execution, receive, socket_pair};
 use crate::wire::codec;
 
 /// How long gaol's own processes may take to get ready. Far above what they need, so that only what is broken runs into it.
@@ -86,9 +86,7 @@ impl Zygote {
 
     /// Asks for a template, whose control socket `socket` becomes.
     pub(super) fn fork(&self, request: &Fork, socket: &OwnedFd) -> io::Result<()> {
-        let mut bytes = Vec::new();
-        codec::encode(request, &mut bytes, LONGEST as u64).map_err(|error| io::Error::other(error.to_string()))?;
-        send(self.control.as_fd(), &bytes, &[socket.as_fd()])
+        send(&self.control, request, &[socket.as_fd()])
     }
 
     /// Whether it has ended.
@@ -118,10 +116,7 @@ fn greet(control: &OwnedFd, deadline: Instant) -> Result<OwnedFd, NotStarted> {
     let build = crate::entry::build_id();
     let own = rustix::process::pidfd_open(rustix::process::getpid(), PidfdFlags::empty())
         .map_err(|errno| NotStarted::at("pidfd_open")(errno.into()))?;
-    let mut hello = Vec::new();
-    codec::encode(&Hello { nonce, build }, &mut hello, LONGEST as u64)
-        .map_err(|error| NotStarted::at("greet the zygote")(io::Error::other(error.to_string())))?;
-    send(control.as_fd(), &hello, &[own.as_fd()]).map_err(NotStarted::at("greet the zygote"))?;
+    send(control, &Hello { nonce, build }, &[own.as_fd()]).map_err(NotStarted::at("greet the zygote"))?;
     let mut buffer = [0; 512];
     let mut received = match wait_readable(control.as_fd(), Some(deadline)).map_err(NotStarted::at("poll"))? {
         Readable::Yes => receive(control.as_fd(), &mut buffer, RecvFlags::empty())
