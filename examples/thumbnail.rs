@@ -9,6 +9,7 @@
 
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Instant;
@@ -87,6 +88,8 @@ const ATTACKS: [(Attack, &str); 11] = [
 #[derive(Clone, Serialize, Deserialize)]
 struct Target {
     image: PathBuf,
+    /// What `/root` really is: device and inode number.
+    roots_home: Option<(u64, u64)>,
     port: u16,
     pid: u32,
 }
@@ -96,7 +99,13 @@ struct Target {
 fn hostile(attack: Attack, target: Target) -> gaol::Result<()> {
     match attack {
         Attack::ReadPasswords => _ = std::fs::read("/etc/passwd")?,
-        Attack::StatRootsHome => _ = std::fs::metadata("/root")?,
+        Attack::StatRootsHome => {
+            let seen = std::fs::metadata("/root")?;
+            if target.roots_home != Some((seen.dev(), seen.ino())) {
+                // Where the image lies beneath it, a stand-in leads there: an empty directory that is not the real one.
+                return Err("only a stand-in, on the way to the image".into());
+            }
+        }
         Attack::OverwriteTheImage => _ = std::fs::File::options().write(true).open(&target.image)?,
         Attack::LeaveAFileBehind => _ = std::fs::File::create("/tmp/gaol-was-here")?,
         Attack::ConnectOut => _ = TcpStream::connect(("127.0.0.1", target.port))?,
@@ -168,7 +177,8 @@ fn run(image: &Path, target: &Path) -> Result<bool, Box<dyn std::error::Error>> 
     println!("\nWhat a hostile decoder gets:");
     // Somebody listens, so that a refused connection is the sandbox's doing.
     let listener = TcpListener::bind("127.0.0.1:0")?;
-    let target = Target { image, port: listener.local_addr()?.port(), pid: std::process::id() };
+    let roots_home = std::fs::metadata("/root").ok().map(|file| (file.dev(), file.ino()));
+    let target = Target { image, roots_home, port: listener.local_addr()?.port(), pid: std::process::id() };
     let mut refused = 0;
     for (attack, what) in ATTACKS {
         match hostile(attack, target.clone()) {
