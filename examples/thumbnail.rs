@@ -69,7 +69,7 @@ enum Attack {
     SpinForEver,
 }
 
-/// How each attack ends where nothing stops it, and what is to come back where something does.
+/// Every attack, in words.
 const ATTACKS: [(Attack, &str); 11] = [
     (Attack::ReadPasswords, "read /etc/passwd"),
     (Attack::StatRootsHome, "stat /root"),

@@ -130,7 +130,7 @@ pub struct Limits {
     pub time: Option<Duration>,
     /// CPU time of the call, all threads together. Default none.
     pub cpu: Option<Duration>,
-    /// Private writable memory in bytes (`RLIMIT_DATA`). Default 1 GiB.
+    /// Private writable memory in bytes (`RLIMIT_DATA`). Default 1 GiB. All that is mapped is bounded too, more widely (`RLIMIT_AS`).
     pub memory: Option<u64>,
     /// Open descriptors. Default 256.
     pub files: Option<u64>,
