@@ -43,7 +43,10 @@ pub(crate) enum Key {
     Read,
     Write,
     Metadata,
+    Exec,
     Net,
+    Listen,
+    System,
     Env,
     Time,
     Cpu,
@@ -59,11 +62,14 @@ pub(crate) enum Key {
 }
 
 impl Key {
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::Read,
         Self::Write,
         Self::Metadata,
+        Self::Exec,
         Self::Net,
+        Self::Listen,
+        Self::System,
         Self::Env,
         Self::Time,
         Self::Cpu,
@@ -84,7 +90,10 @@ impl Key {
             Self::Read => "read",
             Self::Write => "write",
             Self::Metadata => "metadata",
+            Self::Exec => "exec",
             Self::Net => "net",
+            Self::Listen => "listen",
+            Self::System => "system",
             Self::Env => "env",
             Self::Time => "time",
             Self::Cpu => "cpu",
@@ -102,14 +111,17 @@ impl Key {
 
     /// Whether the key takes a list as well as one value.
     pub(crate) fn takes_list(self) -> bool {
-        matches!(self, Self::Read | Self::Write | Self::Metadata | Self::Net | Self::Env)
+        matches!(self, Self::Read | Self::Write | Self::Metadata | Self::Exec | Self::Net | Self::Listen | Self::Env)
     }
 
     /// A value to show to someone who wrote something else.
     pub(crate) fn example(self) -> &'static str {
         match self {
             Self::Read | Self::Write | Self::Metadata => "\"/data\"",
+            Self::Exec => "\"/usr/bin/convert\"",
             Self::Net => "\"tcp:443\"",
+            Self::Listen => "\"tcp:8080\"",
+            Self::System => "\"info\"",
             Self::Env => "\"LANG\"",
             Self::Time | Self::Cpu => "\"2s\"",
             Self::Memory | Self::FileSize | Self::Reply => "\"256MiB\"",

@@ -12,7 +12,7 @@ use crate::report::Report;
 use crate::text::text;
 
 /// Keys of the design that are recognised, so that nobody takes them for a misspelling.
-const NOT_BUILT: [&str; 3] = ["exec", "listen", "broker"];
+const NOT_BUILT: [&str; 1] = ["broker"];
 
 /// Reads the whole attribute. A mistake in one key does not hide those in the others.
 pub(crate) fn parse(tokens: TokenStream, report: &mut Report) -> Arguments {

@@ -17,6 +17,9 @@ pub(crate) fn check(arguments: &Arguments, profile: &Profile, function: &Functio
     profile::check_covered_operations(profile, report);
     profile::check_repeated_variables(profile, report);
     profile::check_cpu_within_time(profile, report);
+    profile::check_programs_are_not_written(profile, report);
+    profile::check_programs_do_not_meet(profile, report);
+    profile::check_programs_have_room(profile, report);
     profile::check_expressions_name_parameters(profile, function, report);
 
     attributes::check_other_attributes(function, report);

@@ -44,26 +44,57 @@ use crate::report::Report;
 /// | `read` | a path, or a list | read contents and metadata of the path and all beneath it | nothing |
 /// | `write` | a path, or a list | create, change, rename and remove beneath it (add `read` to read back) | nothing |
 /// | `metadata` | a path, or a list | stat, list and resolve, not read | nothing |
-/// | `net` | `"tcp:PORT"`, or a list | connect to that port of any host | nothing |
+/// | `exec` | a path, or a list | run that program, in the same sandbox; of a directory, those beneath it | nothing |
+/// | `net` | an address, or a list | send to it and connect to it | nothing |
+/// | `listen` | a local address, or a list | accept and receive there | nothing |
+/// | `system` | `"info"` | read the system's load, memory and settings (sysinfo(2), `/proc/sys`) | nothing |
 /// | `env` | a variable's name, or a list | copy the variable from the parent | nothing |
 /// | `time` | a duration | wall-clock deadline of the call | `"60s"` |
 /// | `cpu` | a duration | CPU time, all threads together | `"none"` |
 /// | `memory` | a size | private writable memory | `"1GiB"` |
 /// | `files` | a count | open descriptors | `256` |
-/// | `threads` | a count | threads at once | `64` |
+/// | `threads` | a count | threads at once, and with `exec` processes | `64` |
 /// | `file_size` | a size | largest file written | `"1GiB"` |
 /// | `reply` | a size | largest reply | `"64MiB"` |
-/// | `stdout`, `stderr` | `"capture"`, `"null"`, `"inherit"` | where output goes | `"capture"` |
+/// | `stdout` | `"capture"`, `"null"`, `"inherit"` | where standard output goes | `"capture"` |
+/// | `stderr` | `"capture"`, `"null"`, `"inherit"` | where standard error goes | `"capture"` |
 /// | `process` | `"fresh"`, `"exec"`, `"reused"` | a fork per call, a new program image per call, one worker kept | `"fresh"` |
 /// | `violation` | `"deny"`, `"kill"` | a refused system call returns an error, or ends the worker | `"deny"` |
 /// | `crate` | a path | where the library is, if not at `::gaol` | `::gaol` |
 ///
-/// * A **path** is absolute and normal: no `.`, `..`, doubled or trailing slash.
+/// * A **path** is absolute and normal: no `.`, `..`, doubled or trailing slash. It stands for itself and all beneath it;
+///   `"literal:/etc/hosts"` is that one file and nothing else.
+/// * An **address** is `"tcp:443"` or `"udp:53"`, that port of any host; `"unix:/run/x.sock"`, the Unix socket at that path; or
+///   `"all"`, every TCP and UDP address. For `listen` it is a port of this host, or `"all"`. A host cannot be named yet.
 /// * A **duration** is a whole number and `ms`, `s`, `min` or `h`.
 /// * A **size** is a whole number and `B`, `KiB`, `MiB`, `GiB` or `TiB`.
 /// * A **count** is an integer literal from 1 to 4294967295.
 /// * `"none"` lifts a limit, by name.
 /// * A **list** is an array: `read = ["/data", "/etc/ssl"]`.
+///
+/// Some values exclude each other. What `exec` names may not be written, so no path of `write` may hold it or lie in it. `exec`
+/// goes neither with `process = "reused"`, where a program could leave something behind for the next call, nor with
+/// `threads = 1`, which leaves it no process to run in.
+///
+/// ```ignore
+/// /// Runs one program, which reads one directory and writes another.
+/// #[sandboxed(exec = "/usr/bin/convert", read = "/srv/uploads", write = "/srv/thumbnails")]
+/// fn convert(name: &str) -> gaol::Result<()> {
+///     // std::process::Command, as anywhere else
+/// }
+///
+/// /// Asks two services: one of any host, one behind a Unix socket.
+/// #[sandboxed(net = ["tcp:443", "unix:/run/cache.sock"], read = "literal:/etc/ssl/cert.pem")]
+/// fn fetch(address: SocketAddr) -> gaol::Result<Vec<u8>> {
+///     // ordinary Rust
+/// }
+///
+/// /// Serves one connection, and may ask how busy the system is.
+/// #[sandboxed(listen = "tcp:8080", system = "info", time = "none")]
+/// fn serve() -> gaol::Result<()> {
+///     // ordinary Rust
+/// }
+/// ```
 ///
 /// # Expressions
 ///
@@ -79,6 +110,9 @@ use crate::report::Report;
 /// ```
 ///
 /// A list may mix literals and expressions. `process` takes a literal only.
+///
+/// In a key that takes a path, a `str` or `String` is read as a literal is, with its `literal:`. A `Path`, `PathBuf`, `OsStr` or
+/// `OsString` is a path and nothing else, so it stands for itself and all beneath it; for one file, give a `gaol::PathPattern`.
 ///
 /// # What can cross
 ///

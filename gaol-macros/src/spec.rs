@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gaol_spec::{Network, Output, Process, SpecError, Violation, defaults};
+use gaol_spec::{Network, Output, PatternKind, Process, SpecError, System, Violation, defaults};
 use syn::{Expr, LitStr};
 
 use crate::ast::{Arguments, Entry, Key, Value};
@@ -25,6 +25,8 @@ pub(crate) struct Profile {
     pub(crate) stdout: Output,
     pub(crate) stderr: Output,
     pub(crate) process: Process,
+    /// The literal that says so.
+    pub(crate) process_literal: Option<LitStr>,
     pub(crate) violation: Violation,
     /// The values that are expressions, in the order of the text.
     pub(crate) dynamic: Vec<(Key, Expr)>,
@@ -40,8 +42,12 @@ pub(crate) struct Operation {
 
 /// What an operation works on.
 pub(crate) enum Object {
-    Path(String),
+    Path(PatternKind, String),
+    AllAddresses,
     TcpPort(u16),
+    UdpPort(u16),
+    LocalSocket(String),
+    SystemInfo,
 }
 
 /// One limit.
@@ -78,6 +84,7 @@ pub(crate) fn read(arguments: &Arguments, report: &mut Report) -> Profile {
         stdout: Output::Capture,
         stderr: Output::Capture,
         process: Process::Fresh,
+        process_literal: None,
         violation: Violation::Deny,
         dynamic: Vec::new(),
     };
@@ -103,21 +110,12 @@ impl Profile {
             return self.read_expression(key, expression);
         }
         match key {
-            Key::Read | Key::Write | Key::Metadata => {
-                let literal = expect_text(key, value)?;
-                gaol_spec::check_path(literal.value().as_bytes())?;
-                let object = Object::Path(literal.value());
-                self.operations.push(Operation { key, literal: literal.clone(), object });
-            }
-            Key::Net => {
-                let literal = expect_text(key, value)?;
-                let object = match gaol_spec::parse_network(&literal.value())? {
-                    Network::Tcp(port) => Object::TcpPort(port),
-                    // A newer grammar than this crate; both are released together.
-                    _ => return Err(SpecError::new(format!("`{}` is not built yet", literal.value()))),
-                };
-                self.operations.push(Operation { key, literal: literal.clone(), object });
-            }
+            Key::Read | Key::Write | Key::Metadata | Key::Exec => self.read_operation(key, value, path)?,
+            Key::Net => self.read_operation(key, value, |text| address(text, gaol_spec::parse_network))?,
+            Key::Listen => self.read_operation(key, value, |text| address(text, gaol_spec::parse_listen))?,
+            Key::System => self.read_operation(key, value, |text| match System::parse(text)? {
+                System::Info => Ok(Object::SystemInfo),
+            })?,
             Key::Env => {
                 let literal = expect_text(key, value)?;
                 gaol_spec::check_env_name(&literal.value())?;
@@ -132,9 +130,25 @@ impl Profile {
             Key::Threads => self.threads = read_count(key, value)?,
             Key::Stdout => self.stdout = Output::parse(&expect_text(key, value)?.value())?,
             Key::Stderr => self.stderr = Output::parse(&expect_text(key, value)?.value())?,
-            Key::Process => self.process = Process::parse(&expect_text(key, value)?.value())?,
+            Key::Process => {
+                let literal = expect_text(key, value)?;
+                self.process = Process::parse(&literal.value())?;
+                self.process_literal = Some(literal.clone());
+            }
             Key::Violation => self.violation = Violation::parse(&expect_text(key, value)?.value())?,
         }
+        Ok(())
+    }
+
+    fn read_operation(
+        &mut self,
+        key: Key,
+        value: &Value,
+        parse: impl Fn(&str) -> Result<Object, SpecError>,
+    ) -> Result<(), SpecError> {
+        let literal = expect_text(key, value)?;
+        let object = parse(&literal.value())?;
+        self.operations.push(Operation { key, literal: literal.clone(), object });
         Ok(())
     }
 
@@ -154,6 +168,23 @@ impl Profile {
         }
         self.dynamic.push((key, expression.clone()));
         Ok(())
+    }
+}
+
+fn path(text: &str) -> Result<Object, SpecError> {
+    let (kind, path) = gaol_spec::parse_path_pattern(text.as_bytes())?;
+    // A part of the text, so nothing is lost.
+    Ok(Object::Path(kind, String::from_utf8_lossy(path).into_owned()))
+}
+
+fn address(text: &str, parse: fn(&str) -> Result<Network, SpecError>) -> Result<Object, SpecError> {
+    match parse(text)? {
+        Network::All => Ok(Object::AllAddresses),
+        Network::Tcp(port) => Ok(Object::TcpPort(port)),
+        Network::Udp(port) => Ok(Object::UdpPort(port)),
+        Network::Unix(path) => Ok(Object::LocalSocket(path)),
+        // A newer grammar than this crate; both are released together.
+        _ => Err(SpecError::new(format!("`{text}` is not built yet"))),
     }
 }
 
@@ -195,7 +226,7 @@ fn expect_text(key: Key, value: &Value) -> Result<&LitStr, SpecError> {
     let proposal = match key {
         Key::Memory | Key::FileSize | Key::Reply => size(number),
         Key::Time | Key::Cpu if !number.is_empty() => format!("\"{number}s\""),
-        Key::Net if !number.is_empty() => format!("\"tcp:{number}\""),
+        Key::Net | Key::Listen if !number.is_empty() => format!("\"tcp:{number}\""),
         key => key.example().to_owned(),
     };
     let shown = text(value);

@@ -77,6 +77,14 @@ choice! {
 }
 
 choice! {
+    /// What of the system may be read.
+    System, "part of the system" {
+        /// What it tells of itself: its load, its memory, its settings.
+        Info = "info",
+    }
+}
+
+choice! {
     /// What a refused system call does.
     Violation, "answer to a violation" {
         /// It returns an error to the function. The default.
@@ -110,6 +118,9 @@ mod tests {
         for word in Process::WORDS {
             assert_eq!(Process::parse(word).unwrap().to_string(), *word);
         }
+        for word in System::WORDS {
+            assert_eq!(System::parse(word).unwrap().to_string(), *word);
+        }
         for word in Violation::WORDS {
             assert_eq!(Violation::parse(word).unwrap().to_string(), *word);
         }
@@ -130,6 +141,8 @@ mod tests {
                 Process::parse("thread").unwrap_err(),
                 "`thread` is no kind of process; expected `fresh`, `exec` or `reused`",
             ),
+            (System::parse("inof").unwrap_err(), "`inof` is no part of the system; did you mean `info`?"),
+            (System::parse("none").unwrap_err(), "`none` is no part of the system; expected `info`"),
             (Violation::parse("dney").unwrap_err(), "`dney` is no answer to a violation; did you mean `deny`?"),
             (Violation::parse("panic").unwrap_err(), "`panic` is no answer to a violation; expected `deny` or `kill`"),
         ] {

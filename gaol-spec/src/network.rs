@@ -1,67 +1,130 @@
-//! The grammar of `net`.
+//! The grammars of `net` and `listen`.
 
 use crate::SpecError;
 use crate::nearest::nearest;
+use crate::path::check_path_after;
+use crate::rules;
 
-/// One outbound network operation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// The addresses that one value of `net` or `listen` names.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Network {
-    /// TCP connections to this port of any host.
+    /// Every TCP and UDP address.
+    All,
+    /// This TCP port.
     Tcp(u16),
+    /// This UDP port.
+    Udp(u16),
+    /// The Unix socket at this path.
+    Unix(String),
 }
 
-const EXPECTED: &str = "expected `tcp:PORT` with PORT in 1..=65535";
+/// What differs between the two keys.
+struct Direction {
+    /// The words that a value may start with.
+    words: &'static [&'static str],
+    expected: &'static str,
+    /// What a port without an address means.
+    every: &'static str,
+    outbound: bool,
+}
 
-/// Reads `tcp:PORT`.
+const OUTBOUND: Direction = Direction {
+    words: &["tcp", "udp", "unix", "all"],
+    expected: "expected `tcp:PORT`, `udp:PORT`, `unix:PATH` or `all`",
+    every: "allows every host",
+    outbound: true,
+};
+
+const INBOUND: Direction = Direction {
+    words: &["tcp", "udp", "all"],
+    expected: "expected `tcp:PORT`, `udp:PORT` or `all`",
+    every: "listens on every address",
+    outbound: false,
+};
+
+/// Reads a value of `net`: `tcp:PORT`, `udp:PORT`, `unix:PATH` or `all`.
 ///
 /// # Errors
 ///
 /// The message says what is wrong and what belongs there.
 pub fn parse_network(text: &str) -> Result<Network, SpecError> {
-    let wrong = |what: &str| Err(SpecError::new(format!("`{text}` {what}; {EXPECTED}")));
-    let not_built = |what: &str| Err(SpecError::new(format!("`{text}`: {what} not built yet; {EXPECTED}")));
+    parse(text, &OUTBOUND)
+}
 
+/// Reads a value of `listen`: `tcp:PORT`, `udp:PORT` or `all`. It is never [`Network::Unix`].
+///
+/// # Errors
+///
+/// The message says what is wrong and what belongs there.
+pub fn parse_listen(text: &str) -> Result<Network, SpecError> {
+    parse(text, &INBOUND)
+}
+
+fn parse(text: &str, direction: &Direction) -> Result<Network, SpecError> {
+    let error = |message: String| Err(SpecError::new(message));
+    let expected = direction.expected;
     if text.is_empty() {
-        return Err(SpecError::new(format!("the network operation is empty; {EXPECTED}")));
+        return error(format!("the network operation is empty; {expected}"));
     }
-    if text.contains(char::is_whitespace) {
+    // A path may hold one.
+    if text.contains(char::is_whitespace) && !text.contains('/') {
         let joined: String = text.split_whitespace().collect();
-        return Err(SpecError::new(format!("`{text}` contains a space; write `{joined}`")));
+        return error(format!("`{text}` contains a space; write `{joined}`"));
     }
-    let (scheme, rest) = match text.split_once(':') {
-        Some((scheme, rest)) => (scheme, Some(rest)),
+    let (word, rest) = match text.split_once(':') {
+        Some((word, rest)) => (word, Some(rest)),
         None => (text, None),
     };
-    match (scheme, rest) {
-        ("tcp", None | Some("")) => wrong("names no port"),
-        ("tcp", Some(rest)) if rest.starts_with('[') || rest.matches(':').count() > 1 => {
-            wrong("names an IPv6 address, and `tcp:PORT` allows every host")
+    match (word, rest) {
+        ("all", None) => Ok(Network::All),
+        ("all", Some(_)) => error(format!("`{text}`: `all` is every port; write `all`, or one port as in `tcp:443`")),
+        ("tcp", rest) => parse_port(text, "tcp", rest.unwrap_or_default(), direction).map(Network::Tcp),
+        ("udp", rest) => parse_port(text, "udp", rest.unwrap_or_default(), direction).map(Network::Udp),
+        ("unix", _) if !direction.outbound => Err(SpecError::new(rules::listen_local_socket(text))),
+        ("unix", path) => parse_socket(text, path.unwrap_or_default()),
+        ("dns", _) if direction.outbound => error(format!(
+            "`{text}`: name resolution is not built yet; resolve in the application and pass the addresses, or write what a \
+             resolver needs: `net = \"udp:53\"` and files, such as `read = [\"/etc/hosts\", \"/etc/resolv.conf\"]`"
+        )),
+        ("http", _) => error(format!("`{text}` names a protocol above TCP; write `tcp:80`")),
+        ("https", _) => error(format!("`{text}` names a protocol above TCP; write `tcp:443`")),
+        (word, _) if word.starts_with('[') || text.starts_with("::") => {
+            error(format!("`{text}` names an IPv6 address, and `tcp:PORT` {}; {expected}", direction.every))
         }
-        ("tcp", Some(rest)) if rest.contains(':') => not_built("naming a host is"),
-        ("tcp", Some(port)) => parse_port(text, port).map(Network::Tcp),
-        ("udp", _) => not_built("UDP is"),
-        ("dns", _) => not_built("name resolution is"),
-        ("unix", _) => not_built("Unix sockets are"),
-        ("http", _) => Err(SpecError::new(format!("`{text}` names a protocol above TCP; write `tcp:80`"))),
-        ("https", _) => Err(SpecError::new(format!("`{text}` names a protocol above TCP; write `tcp:443`"))),
-        (scheme, _) if scheme.starts_with('[') || text.starts_with("::") => {
-            wrong("names an IPv6 address, and `tcp:PORT` allows every host")
+        (word, _) if word.starts_with('/') && direction.outbound => {
+            error(format!("`{text}` names no protocol; write `unix:{text}`"))
         }
+        (word, _) if word.starts_with('/') => Err(SpecError::new(rules::listen_local_socket(text))),
         (port, None) if port.bytes().all(|byte| byte.is_ascii_digit()) => {
-            Err(SpecError::new(format!("`{text}` names no protocol; write `tcp:{text}`")))
+            error(format!("`{text}` names no protocol; write `tcp:{text}`"))
         }
-        (scheme, rest) => match (nearest(scheme, &["tcp"]), rest) {
-            (Some(near), Some(rest)) => {
-                Err(SpecError::new(format!("`{scheme}` is not a protocol; did you mean `{near}:{rest}`?")))
-            }
-            _ => Err(SpecError::new(format!("`{scheme}` is not a protocol; {EXPECTED}"))),
+        (word, rest) => match (nearest(word, direction.words), rest) {
+            (Some("all"), _) => error(format!("`{text}` is not a protocol; did you mean `all`?")),
+            (Some(near), Some(rest)) => error(format!("`{word}` is not a protocol; did you mean `{near}:{rest}`?")),
+            _ => error(format!("`{word}` is not a protocol; {expected}")),
         },
     }
 }
 
-fn parse_port(text: &str, port: &str) -> Result<u16, SpecError> {
-    let wrong = |what: &str| Err(SpecError::new(format!("`{text}` {what}; {EXPECTED}")));
+/// What follows `tcp:` or `udp:`.
+fn parse_port(text: &str, word: &str, port: &str, direction: &Direction) -> Result<u16, SpecError> {
+    let wrong =
+        |what: &str| Err(SpecError::new(format!("`{text}` {what}; expected `{word}:PORT` with PORT in 1..=65535")));
+    if port.starts_with('[') || port.matches(':').count() > 1 {
+        return wrong(&format!("names an IPv6 address, and `{word}:PORT` {}", direction.every));
+    }
+    if let Some((_, port)) = port.split_once(':') {
+        let whole = parse_port(port, word, port, direction).map_or("PORT".to_owned(), |port| port.to_string());
+        return Err(SpecError::new(if direction.outbound {
+            format!(
+                "`{text}`: naming a host is not built yet; resolve it in the application, pass the addresses, and write \
+                 `{word}:{whole}`"
+            )
+        } else {
+            format!("`{text}`: naming an address is not built yet; write `{word}:{whole}`, which {}", direction.every)
+        }));
+    }
     if port.starts_with(['+', '-']) {
         return wrong("writes the port with a sign");
     }
@@ -78,60 +141,20 @@ fn parse_port(text: &str, port: &str) -> Result<u16, SpecError> {
     port.parse().or_else(|_| wrong("names a port past the last"))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn accepts_a_port_of_any_host() {
-        for port in [1, 80, 443, 65535] {
-            assert_eq!(parse_network(&format!("tcp:{port}")), Ok(Network::Tcp(port)));
-        }
+/// What follows `unix:`.
+fn parse_socket(text: &str, path: &str) -> Result<Network, SpecError> {
+    if path.starts_with('@') {
+        return Err(SpecError::new(format!(
+            "`{text}` names an abstract socket, which has no path to allow; expected the path of a socket, such as \
+             `unix:/run/x.sock`"
+        )));
     }
-
-    #[test]
-    fn each_mistake_has_its_message() {
-        for (text, message) in [
-            ("", "the network operation is empty; expected `tcp:PORT` with PORT in 1..=65535"),
-            ("tcp", "`tcp` names no port; expected `tcp:PORT` with PORT in 1..=65535"),
-            ("tcp:", "`tcp:` names no port; expected `tcp:PORT` with PORT in 1..=65535"),
-            ("tcp:0", "`tcp:0` names no port; expected `tcp:PORT` with PORT in 1..=65535"),
-            ("tcp:65536", "`tcp:65536` names a port past the last; expected `tcp:PORT` with PORT in 1..=65535"),
-            ("tcp:abc", "`tcp:abc` names a port that is not a number; expected `tcp:PORT` with PORT in 1..=65535"),
-            ("tcp:1-1024", "`tcp:1-1024` names more than one port; expected `tcp:PORT` with PORT in 1..=65535"),
-            ("tcp:*", "`tcp:*` names more than one port; expected `tcp:PORT` with PORT in 1..=65535"),
-            ("tcp:0443", "`tcp:0443` writes the port with a leading zero; expected `tcp:PORT` with PORT in 1..=65535"),
-            ("tcp:+443", "`tcp:+443` writes the port with a sign; expected `tcp:PORT` with PORT in 1..=65535"),
-            ("tcp:-1", "`tcp:-1` writes the port with a sign; expected `tcp:PORT` with PORT in 1..=65535"),
-            ("tcp: 443", "`tcp: 443` contains a space; write `tcp:443`"),
-            (" tcp:443", "` tcp:443` contains a space; write `tcp:443`"),
-            (
-                "tcp:[::1]:443",
-                "`tcp:[::1]:443` names an IPv6 address, and `tcp:PORT` allows every host; expected `tcp:PORT` with PORT in 1..=65535",
-            ),
-            (
-                "[::1]:443",
-                "`[::1]:443` names an IPv6 address, and `tcp:PORT` allows every host; expected `tcp:PORT` with PORT in 1..=65535",
-            ),
-            (
-                "tcp:::1",
-                "`tcp:::1` names an IPv6 address, and `tcp:PORT` allows every host; expected `tcp:PORT` with PORT in 1..=65535",
-            ),
-            (
-                "tcp:example.com:443",
-                "`tcp:example.com:443`: naming a host is not built yet; expected `tcp:PORT` with PORT in 1..=65535",
-            ),
-            ("udp:53", "`udp:53`: UDP is not built yet; expected `tcp:PORT` with PORT in 1..=65535"),
-            ("dns", "`dns`: name resolution is not built yet; expected `tcp:PORT` with PORT in 1..=65535"),
-            ("unix:/x", "`unix:/x`: Unix sockets are not built yet; expected `tcp:PORT` with PORT in 1..=65535"),
-            ("https://a.b", "`https://a.b` names a protocol above TCP; write `tcp:443`"),
-            ("443", "`443` names no protocol; write `tcp:443`"),
-            ("TCP:443", "`TCP` is not a protocol; did you mean `tcp:443`?"),
-            ("tpc:443", "`tpc` is not a protocol; did you mean `tcp:443`?"),
-            ("sctp:1", "`sctp` is not a protocol; did you mean `tcp:1`?"),
-            ("example.com", "`example.com` is not a protocol; expected `tcp:PORT` with PORT in 1..=65535"),
-        ] {
-            assert_eq!(parse_network(text).unwrap_err().to_string(), message, "{text:?}");
-        }
+    if let Some(path) = path.strip_prefix("literal:") {
+        return Err(SpecError::new(format!("`{text}`: a socket is one file in any case; write `unix:{path}`")));
     }
+    check_path_after("unix:", path.as_bytes())?;
+    Ok(Network::Unix(path.to_owned()))
 }
+
+#[cfg(test)]
+mod tests;

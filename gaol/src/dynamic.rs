@@ -1,13 +1,17 @@
 //! Keys of the attribute whose value is an expression: evaluated at the call, checked by the rules of the literals.
 
+#[cfg(test)]
+mod tests;
+mod values;
+
 use std::borrow::Cow;
-use std::ffi::{OsStr, OsString};
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use gaol_spec::{Network, SpecError};
+use gaol_spec::{SpecError, System};
 
-use crate::profile::{AddressPattern, Operation, Output, PathPattern, Profile, ProfilePath, Violation};
+use crate::profile::{Operation, Output, PathPattern, Profile, Violation, rules};
+
+pub use self::values::{ChoiceValue, DurationValue, NumberValue, PathValues, TextValues};
 
 /// The values of a call's dynamic keys.
 #[derive(Debug)]
@@ -83,37 +87,51 @@ impl Dynamic {
                 Change::Violation(violation) => profile.set_violation(violation),
             }
         }
+        // The literals were checked by themselves, and the values one by one: here they meet.
+        rules::check(&profile).map_err(|error| error.to_string())?;
         Ok(Cow::Owned(profile))
     }
 
     /// `read = EXPRESSION`
     #[must_use]
     pub fn read<V: PathValues + ?Sized>(self, value: &V) -> Self {
-        self.paths("read", value, |path| Operation::FileReadAll(PathPattern::Subpath(path)))
+        self.paths("read", value, Operation::FileReadAll)
     }
 
     /// `write = EXPRESSION`
     #[must_use]
     pub fn write<V: PathValues + ?Sized>(self, value: &V) -> Self {
-        self.paths("write", value, |path| Operation::FileWriteAll(PathPattern::Subpath(path)))
+        self.paths("write", value, Operation::FileWriteAll)
     }
 
     /// `metadata = EXPRESSION`
     #[must_use]
     pub fn metadata<V: PathValues + ?Sized>(self, value: &V) -> Self {
-        self.paths("metadata", value, |path| Operation::FileReadMetadata(PathPattern::Subpath(path)))
+        self.paths("metadata", value, Operation::FileReadMetadata)
+    }
+
+    /// `exec = EXPRESSION`
+    #[must_use]
+    pub fn exec<V: PathValues + ?Sized>(self, value: &V) -> Self {
+        self.paths("exec", value, Operation::ProcessExec)
     }
 
     /// `net = EXPRESSION`
     #[must_use]
-    pub fn net<V: TextValues + ?Sized>(mut self, value: &V) -> Self {
-        value.each(&mut |text| {
-            let operation = gaol_spec::parse_network(text).and_then(|network| match network {
-                Network::Tcp(port) => Ok(Operation::NetworkOutbound(AddressPattern::Tcp(port))),
-                _ => Err(SpecError::new(format!("`{text}` is not built yet; expected `tcp:PORT`"))),
-            });
-            self.note("net", operation, Change::Operation);
-        });
+    pub fn net<V: TextValues + ?Sized>(self, value: &V) -> Self {
+        self.addresses("net", value)
+    }
+
+    /// `listen = EXPRESSION`
+    #[must_use]
+    pub fn listen<V: TextValues + ?Sized>(self, value: &V) -> Self {
+        self.addresses("listen", value)
+    }
+
+    /// `system = EXPRESSION`
+    #[must_use]
+    pub fn system<V: ChoiceValue<System> + ?Sized>(mut self, value: &V) -> Self {
+        self.note("system", value.choice().map(Operation::of_system), Change::Operation);
         self
     }
 
@@ -196,8 +214,13 @@ impl Dynamic {
         self
     }
 
-    fn paths<V: PathValues + ?Sized>(mut self, key: &str, value: &V, operation: fn(ProfilePath) -> Operation) -> Self {
-        value.each(&mut |path| self.note(key, ProfilePath::new(path).map(operation), Change::Operation));
+    fn paths<V: PathValues + ?Sized>(mut self, key: &str, value: &V, operation: fn(PathPattern) -> Operation) -> Self {
+        value.each(&mut |pattern| self.note(key, pattern.map(operation), Change::Operation));
+        self
+    }
+
+    fn addresses<V: TextValues + ?Sized>(mut self, key: &str, value: &V) -> Self {
+        value.each(&mut |text| self.note(key, Operation::from_text(key, text), Change::Operation));
         self
     }
 
@@ -216,226 +239,4 @@ impl Dynamic {
 /// where it stands.
 pub fn evaluate<T>(expression: impl Fn() -> T) -> T {
     expression()
-}
-
-/// What `read`, `write` and `metadata` may be: one path, or several.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` names no path; expected a path (`&Path`, `PathBuf`, `&str`, …), or an array, slice or `Vec` of paths"
-)]
-pub trait PathValues {
-    /// Hands over each path.
-    fn each(&self, visit: &mut dyn FnMut(&Path));
-}
-
-/// What `net` and `env` may be: one text, or several.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is no text; expected `&str` or `String`, or an array, slice or `Vec` of them"
-)]
-pub trait TextValues {
-    /// Hands over each text.
-    fn each(&self, visit: &mut dyn FnMut(&str));
-}
-
-/// What `time` and `cpu` may be.
-#[diagnostic::on_unimplemented(message = "`{Self}` is no time; expected a `Duration`, or text such as \"2s\"")]
-pub trait DurationValue {
-    /// The time; `None` lifts the limit.
-    ///
-    /// # Errors
-    ///
-    /// What is wrong with it.
-    fn duration(&self) -> Result<Option<Duration>, SpecError>;
-}
-
-/// What sizes and counts may be.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is no size or count; expected an integer, or text such as \"64MiB\""
-)]
-pub trait NumberValue {
-    /// As a number of bytes; `None` lifts the limit.
-    ///
-    /// # Errors
-    ///
-    /// What is wrong with it.
-    fn size(&self) -> Result<Option<u64>, SpecError>;
-    /// As a count; `None` lifts the limit.
-    ///
-    /// # Errors
-    ///
-    /// What is wrong with it.
-    fn count(&self) -> Result<Option<u64>, SpecError>;
-}
-
-/// What keys with a fixed set of words may be.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is none of the words that belong here; expected text, or the enum itself"
-)]
-pub trait ChoiceValue<T> {
-    /// The choice.
-    ///
-    /// # Errors
-    ///
-    /// What is wrong with it.
-    fn choice(&self) -> Result<T, SpecError>;
-}
-
-macro_rules! single_path {
-    ($($type:ty),*) => { $(impl PathValues for $type {
-        fn each(&self, visit: &mut dyn FnMut(&Path)) {
-            visit(self.as_ref());
-        }
-    })* };
-}
-single_path!(Path, PathBuf, str, String, OsStr, OsString, Cow<'_, Path>, ProfilePath);
-
-macro_rules! several {
-    ($trait:ident, $item:ty) => {
-        impl<T: $trait + ?Sized> $trait for &T {
-            fn each(&self, visit: &mut dyn FnMut($item)) {
-                (**self).each(visit);
-            }
-        }
-        impl<T: $trait> $trait for [T] {
-            fn each(&self, visit: &mut dyn FnMut($item)) {
-                self.iter().for_each(|value| value.each(visit));
-            }
-        }
-        impl<T: $trait, const N: usize> $trait for [T; N] {
-            fn each(&self, visit: &mut dyn FnMut($item)) {
-                self.as_slice().each(visit);
-            }
-        }
-        impl<T: $trait> $trait for Vec<T> {
-            fn each(&self, visit: &mut dyn FnMut($item)) {
-                self.as_slice().each(visit);
-            }
-        }
-        impl<T: $trait> $trait for Option<T> {
-            fn each(&self, visit: &mut dyn FnMut($item)) {
-                self.iter().for_each(|value| value.each(visit));
-            }
-        }
-    };
-}
-several!(PathValues, &Path);
-several!(TextValues, &str);
-
-impl TextValues for str {
-    fn each(&self, visit: &mut dyn FnMut(&str)) {
-        visit(self);
-    }
-}
-
-impl TextValues for String {
-    fn each(&self, visit: &mut dyn FnMut(&str)) {
-        visit(self);
-    }
-}
-
-impl DurationValue for Duration {
-    fn duration(&self) -> Result<Option<Duration>, SpecError> {
-        gaol_spec::check_duration(*self).map(Some)
-    }
-}
-
-impl DurationValue for str {
-    fn duration(&self) -> Result<Option<Duration>, SpecError> {
-        gaol_spec::parse_duration(self)
-    }
-}
-
-impl DurationValue for String {
-    fn duration(&self) -> Result<Option<Duration>, SpecError> {
-        self.as_str().duration()
-    }
-}
-
-impl<T: DurationValue + ?Sized> DurationValue for &T {
-    fn duration(&self) -> Result<Option<Duration>, SpecError> {
-        (**self).duration()
-    }
-}
-
-impl<T: DurationValue> DurationValue for Option<T> {
-    fn duration(&self) -> Result<Option<Duration>, SpecError> {
-        self.as_ref().map_or(Ok(None), T::duration)
-    }
-}
-
-macro_rules! number {
-    ($($type:ty),*) => { $(impl NumberValue for $type {
-        fn size(&self) -> Result<Option<u64>, SpecError> {
-            let bytes = u64::try_from(*self).map_err(|_| SpecError::new(format!("{self} is negative; expected a number of bytes above 0")))?;
-            gaol_spec::check_size(bytes).map(Some)
-        }
-        fn count(&self) -> Result<Option<u64>, SpecError> {
-            let count = u64::try_from(*self).map_err(|_| SpecError::new(format!("{self} is negative; expected a number above 0")))?;
-            gaol_spec::check_count(count).map(Some)
-        }
-    })* };
-}
-number!(u16, u32, u64, usize, i32, i64, isize);
-
-impl NumberValue for str {
-    fn size(&self) -> Result<Option<u64>, SpecError> {
-        gaol_spec::parse_size(self)
-    }
-    fn count(&self) -> Result<Option<u64>, SpecError> {
-        gaol_spec::parse_count(self)
-    }
-}
-
-impl NumberValue for String {
-    fn size(&self) -> Result<Option<u64>, SpecError> {
-        self.as_str().size()
-    }
-    fn count(&self) -> Result<Option<u64>, SpecError> {
-        self.as_str().count()
-    }
-}
-
-impl<T: NumberValue + ?Sized> NumberValue for &T {
-    fn size(&self) -> Result<Option<u64>, SpecError> {
-        (**self).size()
-    }
-    fn count(&self) -> Result<Option<u64>, SpecError> {
-        (**self).count()
-    }
-}
-
-impl<T: NumberValue> NumberValue for Option<T> {
-    fn size(&self) -> Result<Option<u64>, SpecError> {
-        self.as_ref().map_or(Ok(None), T::size)
-    }
-    fn count(&self) -> Result<Option<u64>, SpecError> {
-        self.as_ref().map_or(Ok(None), T::count)
-    }
-}
-
-macro_rules! choice {
-    ($type:ty) => {
-        impl ChoiceValue<$type> for $type {
-            fn choice(&self) -> Result<$type, SpecError> {
-                Ok(*self)
-            }
-        }
-        impl ChoiceValue<$type> for str {
-            fn choice(&self) -> Result<$type, SpecError> {
-                <$type>::parse(self)
-            }
-        }
-        impl ChoiceValue<$type> for String {
-            fn choice(&self) -> Result<$type, SpecError> {
-                <$type>::parse(self)
-            }
-        }
-    };
-}
-choice!(Output);
-choice!(Violation);
-
-impl<T, V: ChoiceValue<T> + ?Sized> ChoiceValue<T> for &V {
-    fn choice(&self) -> Result<T, SpecError> {
-        (**self).choice()
-    }
 }

@@ -19,19 +19,18 @@ pub fn profiles() -> impl Iterator<Item = &'static Entry> {
     entries.into_iter()
 }
 
+/// The keys of operations, in the order in which they are printed.
+const OPERATION_KEYS: [&str; 7] = ["read", "write", "metadata", "exec", "net", "listen", "system"];
+
 /// As the attribute would be written, without the limits that are the defaults: `read = "/data", time = "2s"`.
 impl fmt::Display for Profile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut keys = Keys { f, first: true };
-        for (name, paths) in [
-            ("read", paths(self, |operation| matches!(operation, Operation::FileReadAll(_)))),
-            ("write", paths(self, |operation| matches!(operation, Operation::FileWriteAll(_)))),
-            ("metadata", paths(self, |operation| matches!(operation, Operation::FileReadMetadata(_)))),
-            ("net", self.tcp_ports().map(|port| format!("\"tcp:{port}\"")).collect()),
-            ("env", self.environment().map(|name| format!("{name:?}")).collect()),
-        ] {
-            keys.list(name, &paths)?;
+        for key in OPERATION_KEYS {
+            let operations = self.allowed_operations().iter().filter(|operation| operation.key() == key);
+            keys.list(key, operations.map(Operation::value))?;
         }
+        keys.list("env", self.environment().map(|name| format!("{name:?}")))?;
         let (limits, default) = (self.limits(), Limits::DEFAULT);
         keys.changed("time", limits.time, default.time, duration)?;
         keys.changed("cpu", limits.cpu, default.cpu, duration)?;
@@ -47,11 +46,6 @@ impl fmt::Display for Profile {
     }
 }
 
-fn paths(profile: &Profile, wanted: impl Fn(&Operation) -> bool) -> Vec<String> {
-    let operations = profile.allowed_operations().iter().filter(|operation| wanted(operation));
-    operations.filter_map(Operation::path).map(|path| format!("{path:?}")).collect()
-}
-
 /// Writes keys with commas between them.
 struct Keys<'a, 'b> {
     f: &'a mut fmt::Formatter<'b>,
@@ -64,8 +58,15 @@ impl Keys<'_, '_> {
         write!(self.f, "{comma}{name} = {value}")
     }
 
-    fn list(&mut self, name: &str, values: &[String]) -> fmt::Result {
-        match values {
+    /// Each value once: the attribute takes no repetition, which would say no more.
+    fn list(&mut self, name: &str, values: impl Iterator<Item = String>) -> fmt::Result {
+        let mut once: Vec<String> = Vec::new();
+        for value in values {
+            if !once.contains(&value) {
+                once.push(value);
+            }
+        }
+        match once.as_slice() {
             [] => Ok(()),
             [value] => self.key(name, value),
             values => self.key(name, format_args!("[{}]", values.join(", "))),
@@ -112,45 +113,4 @@ fn size(bytes: u64) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::borrow::Cow;
-
-    use super::*;
-    use crate::profile::{AddressPattern, PathPattern, ProfilePath};
-
-    #[test]
-    fn a_profile_of_defaults_prints_nothing() {
-        assert_eq!(Profile::NOTHING.to_string(), "");
-    }
-
-    #[test]
-    fn a_profile_prints_as_the_attribute_is_written() {
-        static OPERATIONS: [Operation; 4] = [
-            Operation::FileReadAll(PathPattern::Subpath(ProfilePath::from_checked("/a"))),
-            Operation::NetworkOutbound(AddressPattern::Tcp(443)),
-            Operation::FileReadAll(PathPattern::Subpath(ProfilePath::from_checked("/b"))),
-            Operation::FileWriteAll(PathPattern::Subpath(ProfilePath::from_checked("/c"))),
-        ];
-        static ENVIRONMENT: [Cow<'static, str>; 1] = [Cow::Borrowed("TZ")];
-        let limits = Limits {
-            time: Some(Duration::from_millis(1500)),
-            cpu: Some(Duration::from_secs(120)),
-            memory: Some(3 << 20),
-            files: None,
-            ..Limits::DEFAULT
-        };
-        let profile = Profile::from_parts(
-            &OPERATIONS,
-            &ENVIRONMENT,
-            limits,
-            Output::Null,
-            Output::Capture,
-            Process::Reused,
-            Violation::Kill,
-        );
-        assert_eq!(
-            profile.to_string(),
-            r#"read = ["/a", "/b"], write = "/c", net = "tcp:443", env = "TZ", time = "1500ms", cpu = "2min", memory = "3MiB", files = "none", stdout = "null", process = "reused", violation = "kill""#
-        );
-    }
-}
+mod tests;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use gaol::{OnViolation, Output, sandboxed};
 
+const SYSTEM: &str = "info";
 const MINUTE: Duration = Duration::from_secs(60);
 
 fn out() -> Output {
@@ -15,7 +16,10 @@ fn out() -> Output {
     read = dir,
     write = dir.join("out"),
     metadata = ["/usr/share", concat!("/etc", "/ssl")],
+    exec = dir.join("tool"),
     net = format!("tcp:{port}"),
+    listen = [format!("tcp:{port}"), format!("udp:{port}")],
+    system = SYSTEM,
     env = names,
     time = MINUTE,
     cpu = MINUTE / 2,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use gaol_spec::{PatternKind, Process, rules};
 use quote::ToTokens;
 use syn::Expr;
 use syn::visit::Visit;
@@ -38,12 +39,12 @@ pub(super) fn check_empty_lists(arguments: &Arguments, report: &mut Report) {
     }
 }
 
-/// A repetition is most often a slip for something else.
+/// A repetition is most often a slip for something else. That of a key which takes one value is reported as one of the key.
 pub(super) fn check_repeated_operations(profile: &Profile, report: &mut Report) {
     for (index, operation) in profile.operations.iter().enumerate() {
-        if profile.operations[..index].iter().any(|earlier| same(earlier, operation)) {
-            let (key, literal) = (operation.key, &operation.literal);
-            report.error(literal, format!("`{key} = {}` is written twice; keep one", text(literal)));
+        let repeated = profile.operations[..index].iter().any(|earlier| same(earlier, operation));
+        if repeated && operation.key.takes_list() {
+            report.error(&operation.literal, format!("`{}` is written twice; keep one", written(operation)));
         }
     }
 }
@@ -54,13 +55,7 @@ pub(super) fn check_covered_operations(profile: &Profile, report: &mut Report) {
         let Some(wide) = profile.operations.iter().find(|wide| !same(wide, narrow) && covers(wide, narrow)) else {
             continue;
         };
-        let message = format!(
-            "`{} = {}` is already covered by `{} = {}`; keep one",
-            narrow.key,
-            text(&narrow.literal),
-            wide.key,
-            text(&wide.literal)
-        );
+        let message = format!("`{}` is already covered by `{}`; keep one", written(narrow), written(wide));
         report.error(&narrow.literal, message);
     }
 }
@@ -95,6 +90,42 @@ pub(super) fn check_cpu_within_time(profile: &Profile, report: &mut Report) {
              if the function starts several)"
         );
         report.error(cpu_literal, message);
+    }
+}
+
+/// A program that the function can replace is not the program that the attribute names. What is only known at the call is
+/// checked there, as for the rules below.
+pub(super) fn check_programs_are_not_written(profile: &Profile, report: &mut Report) {
+    let of = |key: Key| profile.operations.iter().filter(move |operation| operation.key == key);
+    for exec in of(Key::Exec) {
+        for write in of(Key::Write) {
+            // The narrower of the two is where the other was not thought of.
+            let narrow = match (object_covers(&write.object, &exec.object), object_covers(&exec.object, &write.object))
+            {
+                (true, _) => exec,
+                (false, true) => write,
+                (false, false) => continue,
+            };
+            report.error(&narrow.literal, rules::write_and_exec(written(write), written(exec)));
+        }
+    }
+}
+
+/// What a program leaves behind in a worker that is kept would meet the next call.
+pub(super) fn check_programs_do_not_meet(profile: &Profile, report: &mut Report) {
+    if let Some(process) = profile.process_literal.as_ref().filter(|_| profile.process == Process::Reused)
+        && profile.operations.iter().any(|operation| operation.key == Key::Exec)
+    {
+        report.error(process, rules::EXEC_REUSED);
+    }
+}
+
+/// The worker itself is the first of its threads and processes.
+pub(super) fn check_programs_have_room(profile: &Profile, report: &mut Report) {
+    if let Limit::Written(Some(1), literal) = &profile.threads
+        && profile.operations.iter().any(|operation| operation.key == Key::Exec)
+    {
+        report.error(literal, rules::EXEC_ONE_THREAD);
     }
 }
 
@@ -135,10 +166,32 @@ fn same(a: &Operation, b: &Operation) -> bool {
     a.key == b.key && a.literal.value() == b.literal.value()
 }
 
+/// As it stands in the attribute: `read = "/data"`.
+fn written(operation: &Operation) -> String {
+    format!("{} = {}", operation.key, text(&operation.literal))
+}
+
 /// Whether the first operation allows all that the second does.
 fn covers(wide: &Operation, narrow: &Operation) -> bool {
-    let (Object::Path(above), Object::Path(beneath)) = (&wide.object, &narrow.object) else { return false };
-    // Reading and writing both include seeing the metadata.
-    let includes = wide.key == narrow.key || narrow.key == Key::Metadata;
-    includes && gaol_spec::covers(above.as_bytes(), beneath.as_bytes())
+    let includes = match wide.key {
+        key if key == narrow.key => true,
+        // Reading and writing both include seeing the metadata.
+        Key::Read | Key::Write => narrow.key == Key::Metadata,
+        // What is run is read.
+        Key::Exec => matches!(narrow.key, Key::Read | Key::Metadata),
+        _ => false,
+    };
+    includes && object_covers(&wide.object, &narrow.object)
+}
+
+/// Whether the second is the first or a part of it.
+fn object_covers(wide: &Object, narrow: &Object) -> bool {
+    match (wide, narrow) {
+        (Object::Path(PatternKind::Subpath, above), Object::Path(_, beneath)) => {
+            gaol_spec::covers(above.as_bytes(), beneath.as_bytes())
+        }
+        (Object::Path(PatternKind::Literal, one), Object::Path(PatternKind::Literal, other)) => one == other,
+        (Object::AllAddresses, Object::AllAddresses | Object::TcpPort(_) | Object::UdpPort(_)) => true,
+        _ => false,
+    }
 }

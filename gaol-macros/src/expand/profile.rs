@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use gaol_spec::PatternKind;
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 
@@ -28,16 +29,26 @@ fn operation_value(private: &TokenStream, operation: &Operation) -> TokenStream 
         Key::Read => quote!(FileReadAll),
         Key::Write => quote!(FileWriteAll),
         Key::Metadata => quote!(FileReadMetadata),
+        Key::Exec => quote!(ProcessExec),
+        Key::Listen => quote!(NetworkInbound),
+        Key::System => quote!(SystemInfoRead),
         _ => quote!(NetworkOutbound),
     };
+    let path = |path: &str| quote!(#private::ProfilePath::from_checked(#path));
     let pattern = match &operation.object {
-        Object::Path(path) => quote!(PathPattern::Subpath(#private::ProfilePath::from_checked(#path))),
-        Object::TcpPort(port) => {
-            let port = Literal::u16_unsuffixed(*port);
-            quote!(AddressPattern::Tcp(#port))
-        }
+        Object::Path(PatternKind::Literal, literal) => call(quote!(PathPattern::Literal), path(literal)),
+        Object::Path(PatternKind::Subpath, subpath) => call(quote!(PathPattern::Subpath), path(subpath)),
+        Object::AllAddresses => quote!(AddressPattern::All),
+        Object::TcpPort(port) => call(quote!(AddressPattern::Tcp), Literal::u16_unsuffixed(*port)),
+        Object::UdpPort(port) => call(quote!(AddressPattern::Udp), Literal::u16_unsuffixed(*port)),
+        Object::LocalSocket(socket) => call(quote!(AddressPattern::LocalSocket), path(socket)),
+        Object::SystemInfo => return quote!(#private::Operation::#variant),
     };
     quote!(#private::Operation::#variant(#private::#pattern))
+}
+
+fn call(constructor: TokenStream, argument: impl ToTokens) -> TokenStream {
+    quote!(#constructor(#argument))
 }
 
 /// The profile itself.

@@ -178,7 +178,8 @@ fn no_parameter_and_no_key() {
 #[test]
 fn every_key_as_a_literal() {
     check_lines(
-        r#"read = ["/a", "/b"], write = "/c", metadata = "/d", net = ["tcp:443", "tcp:80"], env = ["LANG", "TZ"], time = "2min",
+        r#"read = ["/a", "literal:/b"], write = "/c", metadata = "/d", exec = ["/e", "literal:/f"],
+           net = ["tcp:443", "udp:53", "unix:/g"], listen = "all", system = "info", env = ["LANG", "TZ"], time = "2min",
            cpu = "1500ms", memory = "none", files = 8, threads = "none", file_size = "4KiB", reply = "1B", stdout = "null",
            stderr = "inherit", process = "exec", violation = "kill""#,
         "fn f() -> gaol::Result<()> { Ok(()) }",
@@ -196,12 +197,12 @@ fn every_key_as_a_literal() {
             "Violation",
         ],
         expect![[r#"
-            static __GAOL_OPERATIONS: [::gaol::__private::Operation; 6usize] = [
+            static __GAOL_OPERATIONS: [::gaol::__private::Operation; 11usize] = [
             ::gaol::__private::Operation::FileReadAll(
             ::gaol::__private::PathPattern::Subpath(
             ::gaol::__private::ProfilePath::from_checked("/a"),
             ::gaol::__private::Operation::FileReadAll(
-            ::gaol::__private::PathPattern::Subpath(
+            ::gaol::__private::PathPattern::Literal(
             ::gaol::__private::ProfilePath::from_checked("/b"),
             ::gaol::__private::Operation::FileWriteAll(
             ::gaol::__private::PathPattern::Subpath(
@@ -209,10 +210,22 @@ fn every_key_as_a_literal() {
             ::gaol::__private::Operation::FileReadMetadata(
             ::gaol::__private::PathPattern::Subpath(
             ::gaol::__private::ProfilePath::from_checked("/d"),
+            ::gaol::__private::Operation::ProcessExec(
+            ::gaol::__private::PathPattern::Subpath(
+            ::gaol::__private::ProfilePath::from_checked("/e"),
+            ::gaol::__private::Operation::ProcessExec(
+            ::gaol::__private::PathPattern::Literal(
+            ::gaol::__private::ProfilePath::from_checked("/f"),
             ::gaol::__private::Operation::NetworkOutbound(
             ::gaol::__private::AddressPattern::Tcp(443),
             ::gaol::__private::Operation::NetworkOutbound(
-            ::gaol::__private::AddressPattern::Tcp(80),
+            ::gaol::__private::AddressPattern::Udp(53),
+            ::gaol::__private::Operation::NetworkOutbound(
+            ::gaol::__private::AddressPattern::LocalSocket(
+            ::gaol::__private::ProfilePath::from_checked("/g"),
+            ::gaol::__private::Operation::NetworkInbound(
+            ::gaol::__private::AddressPattern::All,
+            ::gaol::__private::Operation::SystemInfoRead,
             static __GAOL_ENVIRONMENT: [::gaol::__private::Cow<'static, str>; 2usize] = [
             ::gaol::__private::Cow::Borrowed("LANG"),
             ::gaol::__private::Cow::Borrowed("TZ"),
@@ -238,18 +251,21 @@ fn every_key_as_a_literal() {
 #[test]
 fn every_key_as_an_expression() {
     check_lines(
-        "read = a, write = &b, metadata = c(), net = NET, env = env!(\"X\"), time = t, cpu = t * 2, memory = m, files = n + 1,
-         threads = n, file_size = m, reply = m, stdout = out, stderr = out, violation = v",
+        "read = a, write = &b, metadata = c(), exec = d, net = NET, listen = l, system = s, env = env!(\"X\"), time = t,
+         cpu = t * 2, memory = m, files = n + 1, threads = n, file_size = m, reply = m, stdout = out, stderr = out, violation = v",
         "fn f(n: u32) -> gaol::Result<()> { Ok(()) }",
-        &["Dynamic", "evaluate", ".read", ".write", ".metadata", ".net", ".env", ".time", ".cpu", ".memory", ".files", ".threads",
-          ".file_size", ".reply", ".stdout", ".stderr", ".violation", "__private::call"],
+        &["Dynamic", "evaluate", ".read", ".write", ".metadata", ".exec", ".net", ".listen", ".system", ".env", ".time", ".cpu",
+          ".memory", ".files", ".threads", ".file_size", ".reply", ".stdout", ".stderr", ".violation", "__private::call"],
         expect![[r#"
             let dynamic = ::gaol::__private::evaluate(|| {
             ::gaol::__private::Dynamic::new(true)
             .read(&a)
             .write(&&b)
             .metadata(&c())
+            .exec(&d)
             .net(&NET)
+            .listen(&l)
+            .system(&s)
             .env(&env!("X"))
             .time(&t)
             .cpu(&(t * 2))

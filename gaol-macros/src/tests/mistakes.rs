@@ -25,11 +25,17 @@ fn keys() {
         (r#"mem = "1MiB""#, "`mem` is not a key; did you mean `memory`?"),
         (
             "banana = 1",
-            "`banana` is not a key; expected one of `read`, `write`, `metadata`, `net`, `env`, `time`, `cpu`, `memory`, `files`, \
-             `threads`, `file_size`, `reply`, `stdout`, `stderr`, `process`, `violation`",
+            "`banana` is not a key; expected one of `read`, `write`, `metadata`, `exec`, `net`, `listen`, `system`, `env`, `time`, \
+             `cpu`, `memory`, `files`, `threads`, `file_size`, `reply`, `stdout`, `stderr`, `process`, `violation`",
         ),
-        (r#"exec = "/bin/true""#, "`exec` is not built yet; leave it out"),
-        ("listen = \"tcp:80\"", "`listen` is not built yet; leave it out"),
+        (r#"execs = "/bin/true""#, "`execs` is not a key; did you mean `exec`?"),
+        (r#"execute = "/bin/true""#, "`execute` is not a key; did you mean `exec`?"),
+        (r#"listens = "tcp:80""#, "`listens` is not a key; did you mean `listen`?"),
+        (r#"sys = "info""#, "`sys` is not a key; did you mean `system`?"),
+        ("exec", "`exec` has no value; write `exec = \"/usr/bin/convert\"`"),
+        ("listen", "`listen` has no value; write `listen = \"tcp:8080\"`"),
+        ("system", "`system` has no value; write `system = \"info\"`"),
+        (r#"exec = "/a", exec = "/b""#, "`exec` is written twice; write one list, `exec = [\"/usr/bin/convert\", …]`"),
         ("broker = [ask]", "`broker` is not built yet; leave it out"),
         ("read", "`read` has no value; write `read = \"/data\"`"),
         (r#"read("/data")"#, "`read` has no value; write `read = \"/data\"`"),
@@ -76,6 +82,21 @@ fn values() {
         ("stdout = \"nul\"", "`nul` is no place for output; did you mean `null`?"),
         ("env = \"LD_PRELOAD\"", "`LD_PRELOAD` steers the dynamic loader; it cannot be passed to a sandboxed process"),
         ("net = \"tcp:0\"", "`tcp:0` names no port; expected `tcp:PORT` with PORT in 1..=65535"),
+        ("exec = \"convert\"", "`convert` is relative; expected an absolute path, which starts with `/`"),
+        ("exec = 1", "`1` is not what `exec` takes, which is a string; write `exec = \"/usr/bin/convert\"`"),
+        ("listen = 8080", "`8080` is not what `listen` takes, which is a string; write `listen = \"tcp:8080\"`"),
+        ("listen = \"udp:0\"", "`udp:0` names no port; expected `udp:PORT` with PORT in 1..=65535"),
+        (
+            "listen = \"unix:/run/x\"",
+            "`unix:/run/x` is a Unix socket, which no sandboxed function may bind; bind the socket in the application, outside",
+        ),
+        ("net = \"unix:x\"", "the path in `unix:x` is relative; expected an absolute path, which starts with `/`"),
+        ("net = \"unix:literal:/x\"", "`unix:literal:/x`: a socket is one file in any case; write `unix:/x`"),
+        ("read = \"literal:/a/\"", "the path in `literal:/a/` ends with `/`; write `literal:/a`"),
+        ("read = \"litteral:/a\"", "`litteral:` goes before no path; did you mean `literal:/a`?"),
+        ("system = \"inof\"", "`inof` is no part of the system; did you mean `info`?"),
+        ("system = [\"info\"]", "`system` takes one value, not a list; write `system = \"info\"`"),
+        ("system = true", "`true` is not what `system` takes, which is a string; write `system = \"info\"`"),
         ("read = (\"x\")", "`x` is relative; expected an absolute path, which starts with `/`"),
         ("read = &[\"x\"]", "`x` is relative; expected an absolute path, which starts with `/`"),
         ("read = [path, \"x\"]", "`x` is relative; expected an absolute path, which starts with `/`"),
@@ -93,6 +114,53 @@ fn combinations() {
         (r#"read = ["/data/a", "/data"]"#, "`read = \"/data/a\"` is already covered by `read = \"/data\"`; keep one"),
         (r#"metadata = "/a/b", read = "/a""#, "`metadata = \"/a/b\"` is already covered by `read = \"/a\"`; keep one"),
         (r#"metadata = "/a", write = "/a""#, "`metadata = \"/a\"` is already covered by `write = \"/a\"`; keep one"),
+        ("exec = []", "`exec = []` allows nothing; leave `exec` out"),
+        (r#"system = "info", system = "info""#, "`system` is written twice; keep one"),
+        (
+            r#"read = ["/a/b", "literal:/a/b"]"#,
+            "`read = \"literal:/a/b\"` is already covered by `read = \"/a/b\"`; keep one",
+        ),
+        (
+            r#"metadata = "literal:/a/b", read = "/a""#,
+            "`metadata = \"literal:/a/b\"` is already covered by `read = \"/a\"`; keep one",
+        ),
+        (
+            r#"metadata = "literal:/a", read = "literal:/a""#,
+            "`metadata = \"literal:/a\"` is already covered by `read = \"literal:/a\"`; keep one",
+        ),
+        (
+            r#"read = "/usr/bin/x", exec = "/usr/bin/x""#,
+            "`read = \"/usr/bin/x\"` is already covered by `exec = \"/usr/bin/x\"`; keep one",
+        ),
+        (
+            r#"exec = "/usr/bin", metadata = "literal:/usr/bin/x""#,
+            "`metadata = \"literal:/usr/bin/x\"` is already covered by `exec = \"/usr/bin\"`; keep one",
+        ),
+        (r#"net = ["all", "tcp:443"]"#, "`net = \"tcp:443\"` is already covered by `net = \"all\"`; keep one"),
+        (r#"listen = ["udp:53", "all"]"#, "`listen = \"udp:53\"` is already covered by `listen = \"all\"`; keep one"),
+        (
+            r#"exec = "/opt/tool", write = "/opt/tool""#,
+            "`write = \"/opt/tool\"` lets the function change what `exec = \"/opt/tool\"` runs; write elsewhere or run elsewhere",
+        ),
+        (
+            r#"exec = "/opt/tool", write = "/opt""#,
+            "`write = \"/opt\"` lets the function change what `exec = \"/opt/tool\"` runs; write elsewhere or run elsewhere",
+        ),
+        (
+            r#"exec = "/opt", write = "literal:/opt/tool""#,
+            "`write = \"literal:/opt/tool\"` lets the function change what `exec = \"/opt\"` runs; write elsewhere or run \
+             elsewhere",
+        ),
+        (
+            r#"exec = "/bin/true", process = "reused""#,
+            "with `process = \"reused\"`, what a program leaves behind would meet the next call; remove `process`: each call \
+             with `exec` has a process tree of its own",
+        ),
+        (
+            r#"exec = "/bin/true", threads = 1"#,
+            "`threads = 1` leaves no room for a program, which is another process, and `threads` counts processes too; write at \
+             least `threads = 2`",
+        ),
         (
             r#"time = "1s", cpu = "2s""#,
             "`cpu = \"2s\"` is never reached within `time = \"1s\"`; lower `cpu` or raise `time` (or write `threads`, if the \
@@ -118,6 +186,15 @@ fn combinations_that_are_right() {
         r#"time = t, cpu = "2h""#,
         r#"cpu = "60s""#,
         "read = [a, a]",
+        r#"read = "literal:/a", write = "literal:/a", metadata = "/a""#,
+        r#"read = "literal:/a", metadata = "/a/b""#,
+        r#"exec = "/opt/tool", write = ["/opt/tools", "/opt/data"]"#,
+        r#"exec = "/opt/tool", process = "exec", threads = 2"#,
+        r#"exec = tool, process = "reused", threads = 1, write = "/opt""#,
+        r#"net = ["all", "unix:/run/x"], listen = ["tcp:80", "udp:80"]"#,
+        r#"net = ["tcp:53", "udp:53"], listen = "all""#,
+        // As the library prints a profile of every operation (`manifest::tests`).
+        r#"read = ["/data", "literal:/etc/hosts"], write = "literal:/var/log/app", metadata = "/usr/share", exec = ["/usr/bin/convert", "literal:/bin/true"], net = ["unix:/run/x.sock", "tcp:443", "udp:53"], listen = "udp:53", system = "info", env = ["TZ", "LANG"]"#,
     ] {
         assert_eq!(messages(attribute, FUNCTION), [""; 0], "#[sandboxed({attribute})]");
     }
@@ -317,7 +394,7 @@ fn other_attributes() {
 #[test]
 fn all_mistakes_at_once() {
     let found = messages(
-        r#"writes = "/a", read = ["x", "/b/"], time = 2, time = "1", net, exec = "/x", files = 0"#,
+        r#"writes = "/a", read = ["x", "/b/"], time = 2, time = "1", net, exec = "x", files = 0"#,
         "#[no_mangle] async fn f<T>(&self, a: &mut u8, b: Option<&str>) -> &str { a }",
     );
     assert_eq!(found.len(), 16, "{found:#?}");

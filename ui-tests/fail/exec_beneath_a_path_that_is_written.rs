@@ -1,6 +1,6 @@
 use gaol::sandboxed;
 
-#[sandboxed(listen = "tcp:8080")]
+#[sandboxed(write = "/opt", exec = ["/bin/true", "literal:/opt/tool"])]
 fn f() -> gaol::Result<()> {
     Ok(())
 }

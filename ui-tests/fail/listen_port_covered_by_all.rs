@@ -1,6 +1,6 @@
 use gaol::sandboxed;
 
-#[sandboxed(net = "unix:/run/x.sock")]
+#[sandboxed(listen = ["all", "udp:53"])]
 fn f() -> gaol::Result<()> {
     Ok(())
 }

@@ -1,6 +1,6 @@
 use gaol::sandboxed;
 
-#[sandboxed(exec = "/usr/bin/convert")]
+#[sandboxed(exec = "/opt/tool", write = "/opt/tool")]
 fn f() -> gaol::Result<()> {
     Ok(())
 }

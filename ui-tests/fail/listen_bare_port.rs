@@ -1,6 +1,6 @@
 use gaol::sandboxed;
 
-#[sandboxed(net = "udp:53")]
+#[sandboxed(listen = "8080")]
 fn f() -> gaol::Result<()> {
     Ok(())
 }

@@ -1,0 +1,10 @@
+use gaol::sandboxed;
+
+#[sandboxed(exec = "/bin/true", process = "reused")]
+fn f() -> gaol::Result<()> {
+    Ok(())
+}
+
+fn main() {
+    let _ = f();
+}

@@ -1,0 +1,10 @@
+use gaol::sandboxed;
+
+#[sandboxed(read = "literal:/etc/hosts/")]
+fn f() -> gaol::Result<()> {
+    Ok(())
+}
+
+fn main() {
+    let _ = f();
+}

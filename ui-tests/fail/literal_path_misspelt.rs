@@ -1,0 +1,10 @@
+use gaol::sandboxed;
+
+#[sandboxed(read = "litteral:/etc/hosts")]
+fn f() -> gaol::Result<()> {
+    Ok(())
+}
+
+fn main() {
+    let _ = f();
+}
