@@ -32,13 +32,13 @@ impl fmt::Display for Profile {
         }
         keys.list("env", self.environment().map(|name| format!("{name:?}")))?;
         let (limits, default) = (self.limits(), Limits::DEFAULT);
-        keys.changed("time", limits.time, default.time, duration)?;
-        keys.changed("cpu", limits.cpu, default.cpu, duration)?;
-        keys.changed("memory", limits.memory, default.memory, size)?;
+        keys.changed("time", limits.time, default.time, duration_value)?;
+        keys.changed("cpu", limits.cpu, default.cpu, duration_value)?;
+        keys.changed("memory", limits.memory, default.memory, size_value)?;
         keys.changed("files", limits.files, default.files, |count| count.to_string())?;
         keys.changed("threads", limits.threads, default.threads, |count| count.to_string())?;
-        keys.changed("file_size", limits.file_size, default.file_size, size)?;
-        keys.changed("reply", limits.reply, default.reply, size)?;
+        keys.changed("file_size", limits.file_size, default.file_size, size_value)?;
+        keys.changed("reply", limits.reply, default.reply, size_value)?;
         keys.chosen("stdout", self.stdout(), Output::Capture)?;
         keys.chosen("stderr", self.stderr(), Output::Capture)?;
         keys.chosen("process", self.process(), Process::Fresh)?;
@@ -92,25 +92,36 @@ impl Keys<'_, '_> {
     }
 }
 
-/// In the largest unit that says it exactly.
-fn duration(time: Duration) -> String {
+fn duration_value(time: Duration) -> String {
+    match duration(time) {
+        Some(text) => format!("\"{text}\""),
+        // Only a `Duration` that was computed is finer than the attribute's text can say.
+        None => format!("Duration::from_nanos({})", time.as_nanos()),
+    }
+}
+
+fn size_value(bytes: u64) -> String {
+    format!("\"{}\"", size(bytes))
+}
+
+/// In the largest unit that says it exactly; none does if it is finer than a millisecond.
+pub(crate) fn duration(time: Duration) -> Option<String> {
     const UNITS: [(&str, u128); 4] = [("h", 3_600_000), ("min", 60_000), ("s", 1_000), ("ms", 1)];
     let milliseconds = time.as_millis();
     if Duration::from_millis(u64::try_from(milliseconds).unwrap_or(u64::MAX)) != time {
-        // Only a `Duration` that was computed is finer than the attribute's text can say.
-        return format!("Duration::from_nanos({})", time.as_nanos());
+        return None;
     }
     let (unit, length) =
         UNITS.into_iter().find(|(_, length)| milliseconds.is_multiple_of(*length)).unwrap_or(("ms", 1));
-    format!("\"{}{unit}\"", milliseconds / length)
+    Some(format!("{}{unit}", milliseconds / length))
 }
 
 /// In the largest unit that says it exactly.
-fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     const UNITS: [(&str, u64); 5] = [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
     let (unit, length) = UNITS.into_iter().find(|(_, length)| bytes.is_multiple_of(*length)).unwrap_or(("B", 1));
-    format!("\"{}{unit}\"", bytes / length)
+    format!("{}{unit}", bytes / length)
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -114,7 +114,7 @@ fn ports() -> impl Strategy<Value = AddressPattern> {
     ]
 }
 
-fn operation() -> impl Strategy<Value = Operation> {
+pub(crate) fn operation() -> impl Strategy<Value = Operation> {
     prop_oneof![
         pattern().prop_map(Operation::FileReadAll),
         pattern().prop_map(Operation::FileWriteAll),
