@@ -178,6 +178,8 @@ fn returns(action: Action, violation: Violation) -> sock_filter {
         (Action::Answer(errno), _) | (Action::Refuse(errno), Violation::Deny) => {
             libc::SECCOMP_RET_ERRNO | errno.cast_unsigned()
         }
+        // No errno at all, which is success.
+        (Action::Ignore, _) => libc::SECCOMP_RET_ERRNO,
         (Action::Ask, _) => libc::SECCOMP_RET_USER_NOTIF,
         (Action::Handle, _) | (Action::Refuse(_), Violation::Kill) => libc::SECCOMP_RET_TRAP,
         (Action::Kill, _) => libc::SECCOMP_RET_KILL_PROCESS,

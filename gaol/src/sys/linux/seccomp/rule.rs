@@ -11,8 +11,10 @@ pub(super) enum Action {
     Allow,
     /// A violation: this errno, or the end of the worker under `violation = "kill"`.
     Refuse(i32),
-    /// This errno, whatever the profile says of violations: libc or std asks by itself, and has a way on without.
+    /// This errno, whatever the profile says of violations: libc, std or a common program asks by itself, and has a way on without.
     Answer(i32),
+    /// The caller is told that it was done, and nothing was: to be told the truth would end it.
+    Ignore,
     /// The SIGSYS handler answers.
     Handle,
     /// Whoever holds the filter's listener says whether the kernel runs it.

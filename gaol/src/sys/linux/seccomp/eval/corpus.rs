@@ -10,7 +10,7 @@ use super::interpreter::Call;
 const JUNK: u64 = 0xDEAD_BEEF_0000_0000;
 
 /// Every number that the kernel could have, and more.
-const NUMBERS: u32 = 1024;
+pub(super) const NUMBERS: u32 = 1024;
 
 pub(super) struct Corpus(BTreeMap<u32, Vec<Call>>);
 
@@ -88,33 +88,43 @@ fn meaningful(name: &str) -> Choices {
     let pids = || vec![0, 1, u64::from(PID) - 1, u64::from(PID), u64::from(PID) + 1, 0x7FFF_FFFE, 0xFFFF_FFFF];
     let pointers = || vec![0, 1, 1 << 31, 1 << 32, 1 << 63, 0x7FFF_0000_0000];
     match name {
-        "kill" | "tkill" | "tgkill" | "sched_getaffinity" | "getpgid" | "getsid" | "getrusage" => vec![(0, pids())],
-        "prlimit64" => vec![(0, pids()), (2, pointers())],
+        "kill" | "tkill" | "tgkill" | "sched_getaffinity" | "getpgid" | "getsid" | "getrusage" | "sched_getparam"
+        | "sched_getscheduler" => vec![(0, pids())],
+        "getpriority" | "setpriority" => vec![(0, bits_upon(&[0])), (1, pids())],
+        "prlimit64" => vec![(0, pids()), (1, (0..=17).collect()), (2, pointers())],
         "utimensat" => vec![(1, pointers())],
+        "personality" => vec![(0, bits_upon(&[0, 0xFFFF_FFFF]))],
         "close_range" => vec![(2, bits_upon(&[0, 4]))],
         "pipe2" => vec![(1, bits_upon(&[0, 0o4000, 0o2_000_000, 0o2_004_000]))],
         "fcntl" => vec![(1, (0..=45).chain(1022..=1036).collect()), (2, bits_upon(&[2 | 0o2000 | 0o4000 | 0o100_000]))],
         "ioctl" => {
             let mut commands: Vec<u64> = (0x5400..0x5480).chain(0x540C..0x5414).collect();
             commands.extend([0x802C_542A, 0x402C_542B, 0x802C_542A ^ 1, 0x4004_667F, 0x4020_940D, 0x4004_9409]);
-            commands.extend([0, 0x5412 | 1 << 32, 0x1_5401_5401]);
+            commands.extend([0, 0x5412 | 1 << 32, 0x1_5401_5401, 0x4004_9408, 0x4020_940C, 0xC020_660A]);
+            commands.extend(bits_upon(&[0x4004_9409, 0xC020_660B]));
             vec![(1, commands)]
         }
         "mmap" => {
             // Every bit upon what is allowed, and every type with and without what changes its meaning.
             let kinds = (0..16).flat_map(|kind| [kind, kind | 0x20, kind | 0x30]);
             let flags = bits_upon(&[1, 0x28, 0x12_4832]).into_iter().chain(kinds).collect();
-            vec![(2, bits_upon(&[3])), (3, flags)]
+            let mut protections = bits_upon(&[3]);
+            protections.extend([5, 6, 0xD, 0x1000_0005, 0x1000_0004, 0x100_0005, 0x200_0005]);
+            vec![(2, protections), (3, flags)]
         }
         "mprotect" | "pkey_mprotect" => vec![(2, protections())],
         "mremap" => vec![(3, bits_upon(&[0, 1, 2, 3]))],
         "madvise" => vec![(2, (0..=130).collect())],
         "membarrier" => vec![(0, bits_upon(&[0]))],
-        "clone" => vec![(0, bits_upon(&[0, 17, 0x120_0011, 0x3D_0F00, 0x7D_0F00, 0x100 | 0x4000 | 17, 0x1000_0011]))],
+        "clone" => {
+            vec![(0, bits_upon(&[0, 17, 0x120_0011, 0x3D_0F00, 0x7D_0F00, 0x5_0F00, 0x100 | 0x4000 | 17, 0x1000_0011]))]
+        }
         "futex" => vec![(1, (0..=0x240).chain(bits_upon(&[0, 6])).collect())],
-        "arch_prctl" => vec![(0, (0x1000..=0x1030).chain(0x5000..=0x5006).collect())],
-        "rt_sigaction" => vec![(0, (0..=65).collect())],
-        "clock_gettime" | "clock_getres" | "clock_nanosleep" => {
+        "arch_prctl" => {
+            vec![(0, (0x1000..=0x1030).chain(0x3000..=0x3006).chain(0x4000..=0x4004).chain(0x5000..=0x5006).collect())]
+        }
+        "rt_sigaction" => vec![(0, (0..=65).collect()), (1, pointers())],
+        "clock_gettime" | "clock_getres" | "clock_nanosleep" | "timer_create" | "timerfd_create" => {
             vec![(0, (0..=16).chain([0xFFFF_FFFF, 0xFFFF_FFFA, 0x8000_0000, 0x7FFF_FFFF]).collect())]
         }
         "getrandom" => vec![(2, bits_upon(&[0, 1, 4, 5]))],
@@ -122,27 +132,30 @@ fn meaningful(name: &str) -> Choices {
             (0, (0..=80).chain([0x5356_4D40, 0x5356_4D41, 0x5961_6D61, 0x4155_5856]).collect()),
             (1, vec![0, 1, 2, 3, 4, 1 << 32]),
         ],
-        "seccomp" => vec![(0, (0..=4).collect()), (1, bits_upon(&[0]))],
+        "seccomp" => vec![(0, (0..=4).collect()), (1, bits_upon(&[0, 7]))],
         "shmat" => vec![(2, bits_upon(&[0]))],
         "openat" => vec![(2, opening()), (3, modes())],
         "open" => vec![(1, opening()), (2, modes())],
-        "creat" | "mkdir" | "fchmod" => vec![(1, bits_upon(&modes()))],
-        "mkdirat" => vec![(2, bits_upon(&modes()))],
+        "creat" | "mkdir" | "fchmod" | "chmod" => vec![(1, bits_upon(&modes()))],
+        "mkdirat" | "fchmodat" => vec![(2, bits_upon(&modes()))],
+        "fchmodat2" => vec![(2, bits_upon(&modes())), (3, bits_upon(&[0, 0x100]))],
         "renameat2" | "linkat" => vec![(4, bits_upon(&[0, 1, 2, 3, 0x400]))],
         "flock" => vec![(1, bits_upon(&[1, 2, 5, 6, 8]))],
         "socket" | "socketpair" => vec![
             (0, vec![0, 1, 2, 10, 16, 17, 38, 40]),
             (
                 1,
-                bits_upon(&[0o2_004_001])
+                bits_upon(&[0o2_004_001, 0o2_004_002, 0o2_004_005])
                     .into_iter()
-                    .chain([1, 2, 3, 4, 5, 6, 10, 0o4001, 0o4005, 0o2_000_005, 0o2_004_005])
+                    .chain([1, 2, 3, 4, 5, 6, 10, 0o4001, 0o4002, 0o4005, 0o2_000_002, 0o2_000_005])
                     .collect(),
             ),
-            (2, vec![0, 1, 6, 17, 132, 262]),
+            (2, vec![0, 1, 6, 17, 132, 136, 262]),
         ],
         "sendto" => vec![(3, bits_upon(&[0, 0x4000])), (4, pointers())],
         "sendmsg" => vec![(2, bits_upon(&[0, 0x4000]))],
+        "sendmmsg" => vec![(3, bits_upon(&[0, 0x4000]))],
+        "accept4" => vec![(3, bits_upon(&[0, 0o4000, 0o2_000_000, 0o2_004_000]))],
         "setsockopt" | "getsockopt" => {
             vec![(1, vec![0, 1, 2, 6, 17, 41, 255, 262, 270]), (2, (0..=80).collect())]
         }
@@ -156,7 +169,7 @@ fn bits_upon(values: &[u64]) -> Vec<u64> {
 }
 
 fn protections() -> Vec<u64> {
-    bits_upon(&[0, 1, 3, 7])
+    bits_upon(&[0, 1, 3, 5, 7])
 }
 
 fn modes() -> Vec<u64> {

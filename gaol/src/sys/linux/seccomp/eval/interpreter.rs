@@ -47,6 +47,8 @@ impl fmt::Display for Call {
 pub(super) enum Answer {
     Allow,
     Ask,
+    /// Success, and nothing done.
+    Ignored,
     Errno(i32),
     Trap,
     Kill,
@@ -56,6 +58,7 @@ impl Answer {
     pub(super) fn of(value: u32) -> Self {
         match value & libc::SECCOMP_RET_ACTION_FULL {
             libc::SECCOMP_RET_ALLOW => Self::Allow,
+            libc::SECCOMP_RET_ERRNO if value & libc::SECCOMP_RET_DATA == 0 => Self::Ignored,
             libc::SECCOMP_RET_ERRNO => Self::Errno((value & libc::SECCOMP_RET_DATA) as i32),
             libc::SECCOMP_RET_USER_NOTIF => Self::Ask,
             libc::SECCOMP_RET_TRAP => Self::Trap,
@@ -69,7 +72,7 @@ impl Answer {
         match self {
             Self::Allow => 0,
             Self::Ask => 1,
-            Self::Errno(_) => 2,
+            Self::Ignored | Self::Errno(_) => 2,
             Self::Trap => 3,
             Self::Kill => 4,
         }
@@ -84,6 +87,7 @@ impl Answer {
         match self {
             Self::Allow => "allow",
             Self::Ask => "ask",
+            Self::Ignored => "ignore",
             Self::Errno(_) => "errno",
             Self::Trap => "trap",
             Self::Kill => "kill",
@@ -126,6 +130,40 @@ pub(super) fn run(program: &[sock_filter], call: &Call) -> u32 {
             code => panic!("the tables do not need the instruction {code:#x}"),
         }
     }
+}
+
+/// The part of a program that decides on one native call, once its number has been found. Nothing else of the program can have a say.
+pub(super) fn decision(program: &[sock_filter], number: u32) -> &[sock_filter] {
+    let call = Call::new(number, [0; 6]);
+    let mut accumulator = 0;
+    let mut next = 0;
+    loop {
+        let instruction = &program[next];
+        let branch = |holds: bool| usize::from(if holds { instruction.jt } else { instruction.jf });
+        match instruction.code {
+            LOAD if instruction.k < 16 => accumulator = call.word(instruction.k),
+            JUMP => next += instruction.k as usize,
+            JUMP_IF_EQUAL => next += branch(accumulator == instruction.k),
+            JUMP_IF_GREATER_OR_EQUAL => next += branch(accumulator >= instruction.k),
+            // An argument, or the answer.
+            LOAD | RETURN => break,
+            code => panic!("the number is not looked up by the instruction {code:#x}"),
+        }
+        next += 1;
+    }
+    let (start, mut last) = (next, next);
+    while next <= last {
+        let instruction = &program[next];
+        last = last.max(match instruction.code {
+            RETURN => next,
+            JUMP => next + 1 + instruction.k as usize,
+            LOAD | AND => next + 1,
+            _ => next + 1 + usize::from(instruction.jt.max(instruction.jf)),
+        });
+        assert!(instruction.code != LOAD || instruction.k >= 16, "it decides by arguments");
+        next += 1;
+    }
+    &program[start..next]
 }
 
 /// Checks what the kernel checks before it takes a program, and that every instruction can be reached.

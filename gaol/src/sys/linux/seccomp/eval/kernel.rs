@@ -1,22 +1,25 @@
-//! Has the kernel run the programs, in children that may be lost, and compares it with the interpreter.
+//! Has the kernel run the programs, in children that may be lost: on every call, to compare it with the interpreter, and on a shell.
 //!
 //! # Safety
 //!
-//! A child is forked from a test's thread and touches nothing but memory that was made before: every system call that
-//! it makes is answered by a filter and not carried out. It never returns.
+//! A child is forked from a test's thread and touches nothing but memory that was made before. It never returns: either every system
+//! call that it makes is answered by a filter and not carried out, or it makes a few and becomes another program.
 
 #![allow(unsafe_code)]
 
+use std::io;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::mm::{MapFlags, ProtFlags};
 use seccompiler::BpfProgram;
 
-use super::super::{Shape, install, name, template_filter, worker_filter};
+use super::super::{Gate, Paths, Shape, install, name, template_filter, worker_filter};
 use super::corpus::Corpus;
 use super::interpreter::{Answer, Call, judge};
-use super::{PID, shapes};
+use super::{PID, few_shapes};
 use crate::profile::Violation;
 
 /// Errnos that no filter gives, for answers that a child would not survive or must not be given.
@@ -24,6 +27,7 @@ const ALLOWED: u32 = 4001;
 const TRAPPED: u32 = 4002;
 const KILLED: u32 = 4003;
 const ASKED: u32 = 4004;
+const IGNORED: u32 = 4005;
 
 /// What probes of uprobes call from pages that the kernel maps. It lets them pass every filter, and answers anybody
 /// else with SIGILL.
@@ -36,6 +40,7 @@ fn defused(program: &BpfProgram) -> BpfProgram {
     for instruction in program.iter_mut().filter(|instruction| instruction.code == RETURN) {
         let errno = match Answer::of(instruction.k) {
             Answer::Allow => ALLOWED,
+            Answer::Ignored => IGNORED,
             Answer::Errno(_) => continue,
             Answer::Ask => ASKED,
             Answer::Trap => TRAPPED,
@@ -110,6 +115,7 @@ fn ask_kernel(program: &BpfProgram, calls: &[Call]) -> Vec<Answer> {
         TRAPPED => Answer::Trap,
         KILLED => Answer::Kill,
         ASKED => Answer::Ask,
+        IGNORED => Answer::Ignored,
         errno => Answer::Errno(errno.cast_signed()),
     };
     answers.iter().map(answer).collect()
@@ -124,11 +130,8 @@ fn kernel_and_interpreter_agree() {
     let filtered = |call: &Call| !UNFILTERED.contains(&name(call.number.into()).unwrap_or_default());
     let calls: Vec<Call> = corpus.all().copied().filter(filtered).chain(outside).collect();
     let mut compared = 0;
-    let plain = |shape: &Shape| {
-        shape.violation == Violation::Deny && shape.write == shape.tcp && shape.private_root == shape.threads
-    };
-    for shape in shapes().iter().filter(|shape| plain(shape)) {
-        for program in [template_filter(shape), worker_filter(shape, PID)] {
+    for shape in few_shapes() {
+        for program in [template_filter(&shape), worker_filter(&shape, PID)] {
             let answers = ask_kernel(&program, &calls);
             for (call, kernel) in calls.iter().zip(answers) {
                 let interpreted = judge(std::slice::from_ref(&program), call);
@@ -137,5 +140,67 @@ fn kernel_and_interpreter_agree() {
             }
         }
     }
-    println!("{compared} answers of the kernel compared");
+    println!("{} shapes, {compared} answers of the kernel compared", few_shapes().len());
+}
+
+/// Programs may be run, and nothing else is allowed but to see files.
+fn running(threads: Gate, violation: Violation) -> Shape {
+    let shape = few_shapes()[0];
+    Shape { paths: Paths::Visible, exec: true, threads, violation, ..shape }
+}
+
+/// What becomes of `script` under the filters of a shape. `first` is called before the shell takes the process over.
+fn shell(shape: &Shape, script: &str, first: fn()) -> Output {
+    let filters = [template_filter(shape), worker_filter(shape, PID)];
+    let mut command = Command::new("/bin/sh");
+    command.arg("-c").arg(script);
+    let confine = move || -> io::Result<()> {
+        filters.iter().try_for_each(install)?;
+        first();
+        Ok(())
+    };
+    // SAFETY: between fork and exec there are system calls only; the filters were assembled before.
+    unsafe { command.pre_exec(confine) };
+    command.output().unwrap()
+}
+
+#[test]
+fn a_shell_runs_where_programs_may_be_run() {
+    let script = "echo one | cat; (exit 3) & wait $!; echo $?; cat <<END\n$(echo two)\nEND\n";
+    for violation in [Violation::Deny, Violation::Kill] {
+        let output = shell(&running(Gate::Open, violation), script, || {});
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "one\n3\ntwo\n", "{output:?}");
+        assert!(output.status.success(), "{output:?}");
+    }
+}
+
+#[test]
+fn a_program_that_may_start_nothing_may_become_another() {
+    let alone = running(Gate::Closed, Violation::Kill);
+    let output = shell(&alone, "echo $(echo started)", || {});
+    // It has an answer, EAGAIN, and says so itself.
+    assert_eq!((output.status.signal(), output.status.success()), (None, false), "{output:?}");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "");
+    let output = shell(&alone, "exec /bin/sh -c 'echo another'", || {});
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "another\n", "{output:?}");
+}
+
+#[test]
+fn a_violation_is_lethal_whatever_handler_a_program_wants() {
+    extern "C" fn survive(_signal: libc::c_int) {}
+    /// Wants to handle SIGSYS, and violates.
+    fn handle_and_violate() {
+        // SAFETY: all-zero bytes are a `sigaction`: no flags, an empty mask, the default action.
+        let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+        action.sa_sigaction = survive as *const () as usize;
+        // SAFETY: `action` lives through the call; without SA_SIGINFO a handler takes a number.
+        let answer = unsafe { libc::sigaction(libc::SIGSYS, &raw const action, std::ptr::null_mut()) };
+        assert_eq!(answer, 0, "to fail would end programs in Go");
+        // SAFETY: the path is a C string; a filter refuses the call.
+        unsafe { libc::chroot(c"/".as_ptr()) };
+    }
+    let output = shell(&running(Gate::Open, Violation::Kill), "echo survived", handle_and_violate);
+    assert_eq!(output.status.signal(), Some(libc::SIGSYS), "{output:?}");
+    let output = shell(&running(Gate::Open, Violation::Deny), "echo refused", handle_and_violate);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "refused\n", "{output:?}");
 }

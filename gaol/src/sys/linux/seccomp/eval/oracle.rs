@@ -5,8 +5,9 @@
 use std::sync::LazyLock;
 
 use super::super::syscalls::name;
-use super::super::{Paths, Shape};
+use super::super::{Gate, Paths};
 use super::interpreter::{Answer, Call};
+use super::watched::Watched;
 use super::{NEWEST, PID};
 use crate::profile::Violation;
 
@@ -15,11 +16,13 @@ const EAGAIN: i32 = 11;
 const EACCES: i32 = 13;
 const EINVAL: i32 = 22;
 const ENOSYS: i32 = 38;
+const ENOPROTOOPT: i32 = 92;
+const EOPNOTSUPP: i32 = 95;
 const EAFNOSUPPORT: i32 = 97;
 
 /// A refusal is an errno or, if the profile says so, the handler's to report.
-fn refused(shape: &Shape, errno: i32) -> Answer {
-    match shape.violation {
+fn refused(shape: &Watched, errno: i32) -> Answer {
+    match shape.violation() {
         Violation::Deny => Answer::Errno(errno),
         Violation::Kill => Answer::Trap,
     }
@@ -31,18 +34,43 @@ fn name_of(call: &Call) -> Option<&'static str> {
     NAMES.get(call.number as usize).copied().flatten()
 }
 
+/// Whether a message may be sent to somebody whom the message names.
+fn names_whom_it_sends_to(shape: &Watched) -> bool {
+    shape.udp() || shape.bind_udp() || shape.unix()
+}
+
 /// What the worker's own filter takes away.
-pub(super) fn in_worker(shape: &Shape, call: &Call) -> Answer {
+pub(super) fn in_worker(shape: &Watched, call: &Call) -> Answer {
     let Some(name) = name_of(call) else { return Answer::Allow };
     let low = |index: usize| call.arguments[index] as u32;
+    let reads_limits = call.arguments[2] == 0;
+    // CPU FSIZE DATA NOFILE AS
+    let lowers_limits = || shape.narrows() && matches!(low(1), 0 | 1 | 2 | 7 | 9);
     let itself = low(0) == PID;
     let allowed = match name {
+        "pidfd_open" => return Answer::Errno(ENOSYS),
+        "pidfd_send_signal" => false,
+        "sendmsg" => names_whom_it_sends_to(shape),
+        // Programs and what they start: no id is known, and what they may do the template's filter has said.
+        "kill" | "tkill" | "tgkill" | "seccomp" | "prctl" if shape.exec() => true,
+        "prlimit64" if shape.exec() && low(0) == 0 => {
+            return if reads_limits || lowers_limits() { Answer::Allow } else { Answer::Errno(EINVAL) };
+        }
+        "prlimit64" if shape.exec() => false,
+        "sched_getaffinity" if shape.exec() && low(0) != 0 => return Answer::Errno(ENOSYS),
+        "clone" if shape.exec() && shape.threads() == Gate::Closed && matches!(low(0), 17 | 0x120_0011) => {
+            return Answer::Errno(EAGAIN);
+        }
+        "fork" if shape.exec() && shape.threads() == Gate::Closed => return Answer::Errno(EAGAIN),
+        "clone" | "fork" if shape.exec() => true,
+        // A function alone.
         "kill" | "tkill" | "tgkill" => itself,
-        "prlimit64" => (itself || low(0) == 0) && call.arguments[2] == 0,
+        "prlimit64" => (itself || low(0) == 0) && (reads_limits || lowers_limits()),
         "sched_getaffinity" if !itself && low(0) != 0 => return Answer::Errno(ENOSYS),
         "clone" => low(0) & 0x1_0000 != 0,
-        "fork" | "seccomp" | "pidfd_send_signal" | "sendmsg" => false,
-        "pidfd_open" => return Answer::Errno(ENOSYS),
+        "fork" => false,
+        "seccomp" => shape.narrows(),
+        "prctl" if low(0) == 38 => shape.narrows(),
         "prctl" => matches!(low(0), 15 | 16 | 3 | 0x5356_4D41),
         _ => true,
     };
@@ -50,7 +78,7 @@ pub(super) fn in_worker(shape: &Shape, call: &Call) -> Answer {
 }
 
 /// What the template's filter says, which the worker is under as well.
-pub(super) fn in_template(shape: &Shape, call: &Call) -> Answer {
+pub(super) fn in_template(shape: &Watched, call: &Call) -> Answer {
     if call.number >= 0x4000_0000 {
         return Answer::Kill;
     }
@@ -63,8 +91,14 @@ pub(super) fn in_template(shape: &Shape, call: &Call) -> Answer {
     let high = |index: usize| (arguments[index] >> 32) as u32;
     let allowed_if = |allowed: bool| if allowed { Answer::Allow } else { refused(shape, EPERM) };
     let allowed_or = |allowed: bool, errno: i32| if allowed { Answer::Allow } else { Answer::Errno(errno) };
-    let has_paths = shape.paths != Paths::None;
-    let writes = has_paths && shape.write;
+    let has_paths = || shape.paths() != Paths::None;
+    let writes = || has_paths() && shape.write();
+    // A new thread, and where programs may be run a new process.
+    let one_more = || match shape.threads() {
+        Gate::Closed => Answer::Errno(EAGAIN),
+        Gate::Asked => Answer::Ask,
+        Gate::Open => Answer::Allow,
+    };
 
     match name {
         // Always.
@@ -78,28 +112,72 @@ pub(super) fn in_template(shape: &Shape, call: &Call) -> Answer {
         | "pause" | "kill" | "tkill" | "tgkill" | "nanosleep" | "gettimeofday" | "time" | "getpid" | "getppid"
         | "getuid" | "geteuid" | "getgid" | "getegid" | "getresuid" | "getresgid" | "getgroups" | "getpgrp"
         | "uname" | "prlimit64" | "getcwd" | "recvfrom" | "recvmsg" | "shutdown" | "getsockname" | "getpeername"
-        | "fork" | "waitid" | "pidfd_open" | "pidfd_send_signal" => Answer::Allow,
+        | "waitid" | "pidfd_open" | "pidfd_send_signal" => Answer::Allow,
         // getrlimit of x86_64; libc goes by prlimit64 elsewhere.
         "getrlimit" => allowed_if(cfg!(target_arch = "x86_64")),
 
         // Never, whatever the profile says of violations.
         "ptrace" | "bpf" | "userfaultfd" => Answer::Kill,
-        "clone3"
-        | "openat2"
-        | "pidfd_getfd"
-        | "process_vm_readv"
-        | "memfd_create"
-        | "io_uring_setup"
-        | "io_uring_enter"
-        | "io_uring_register"
-        | "landlock_create_ruleset"
-        | "landlock_add_rule"
-        | "landlock_restrict_self"
-        | "futex_waitv"
-        | "futex_wake"
-        | "futex_wait"
-        | "futex_requeue" => Answer::Errno(ENOSYS),
-        "splice" | "sysinfo" | "fchown" => Answer::Errno(EPERM),
+        "clone3" | "openat2" | "pidfd_getfd" | "process_vm_readv" | "memfd_create" | "io_uring_setup"
+        | "io_uring_enter" | "io_uring_register" | "futex_waitv" | "futex_wake" | "futex_wait" | "futex_requeue" => {
+            Answer::Errno(ENOSYS)
+        }
+        "landlock_create_ruleset" | "landlock_add_rule" | "landlock_restrict_self" => {
+            allowed_or(shape.narrows(), ENOSYS)
+        }
+        "splice" | "fchown" => Answer::Errno(EPERM),
+        "sysinfo" => allowed_or(shape.system_info(), EPERM),
+
+        // Programs, and what they start.
+        "execve"
+        | "wait4"
+        | "setpgid"
+        | "setsid"
+        | "umask"
+        | "times"
+        | "setitimer"
+        | "getitimer"
+        | "alarm"
+        | "timer_settime"
+        | "timer_gettime"
+        | "timer_getoverrun"
+        | "timer_delete"
+        | "timerfd_settime"
+        | "timerfd_gettime"
+        | "signalfd4"
+        | "sched_get_priority_max"
+        | "sched_get_priority_min" => allowed_if(shape.exec()),
+        "timer_create" | "timerfd_create" if shape.exec() => allowed_or(low(0) <= 7, EINVAL),
+        "sched_getparam" | "sched_getscheduler" => allowed_if(shape.exec() && low(0) == 0),
+        "getpriority" => allowed_if(shape.exec() && low(0) == 0 && low(1) == 0),
+        "setpriority" if shape.exec() && low(0) == 0 && low(1) == 0 => Answer::Errno(EPERM),
+        "personality" => allowed_if(shape.exec() && low(0) == 0xFFFF_FFFF),
+        "mlock" | "mlock2" | "mlockall" | "munlock" | "munlockall" | "chown" | "lchown" | "fchownat" | "capget"
+            if shape.exec() =>
+        {
+            Answer::Errno(EPERM)
+        }
+        "get_mempolicy" | "set_mempolicy" | "pkey_alloc" | "inotify_init" | "inotify_init1" if shape.exec() => {
+            Answer::Errno(ENOSYS)
+        }
+        "getxattr" | "lgetxattr" | "fgetxattr" | "listxattr" | "llistxattr" | "flistxattr" | "setxattr"
+        | "lsetxattr" | "fsetxattr" | "removexattr" | "lremovexattr" | "fremovexattr"
+            if shape.exec() =>
+        {
+            Answer::Errno(EOPNOTSUPP)
+        }
+
+        // Threads and processes: a template may always fork, unless every process is counted.
+        "fork" if shape.exec() && shape.threads() != Gate::Closed => one_more(),
+        "fork" => Answer::Allow,
+        "vfork" if shape.exec() => one_more(),
+        "clone" => match low(0) {
+            0x3D_0F00 | 0x7D_0F00 => one_more(),
+            0x5_0F00 | 0x4111 if shape.exec() => one_more(),
+            17 | 0x120_0011 if shape.exec() && shape.threads() != Gate::Closed => one_more(),
+            17 | 0x120_0011 => Answer::Allow,
+            _ => refused(shape, EPERM),
+        },
 
         // By their arguments.
         "close_range" => allowed_if(matches!(low(2), 0 | 4)),
@@ -107,106 +185,159 @@ pub(super) fn in_template(shape: &Shape, call: &Call) -> Answer {
         "fcntl" => allowed_if(match low(1) {
             // DUPFD GETFD SETFD GETFL, GETLK SETLK SETLKW, OFD_*, DUPFD_CLOEXEC
             0..=3 | 5..=7 | 36..=38 | 1030 => true,
+            // GETPIPE_SZ
+            1032 => shape.exec(),
             4 => {
                 let direct = if cfg!(target_arch = "x86_64") { 0o40_000 } else { 0o200_000 };
                 low(2) & (0o20_000 | 0o1_000_000 | direct) == 0
             }
             _ => false,
         }),
-        "ioctl" => allowed_if(matches!(low(1), 0x5401 | 0x802C_542A | 0x5413 | 0x541B | 0x5421 | 0x5450 | 0x5451)),
+        "ioctl" => match low(1) {
+            0x5401 | 0x802C_542A | 0x5413 | 0x541B | 0x5421 | 0x5450 | 0x5451 => Answer::Allow,
+            0x540F if shape.exec() => Answer::Allow,
+            0x4004_9409 | 0xC020_660B if shape.exec() => Answer::Errno(EOPNOTSUPP),
+            _ => refused(shape, EPERM),
+        },
         "mmap" => mmap(shape, call),
-        "mprotect" if low(2) & 0x0300_0004 != 0 => refused(shape, EACCES),
-        "mprotect" => allowed_if(is_data(arguments[2])),
+        "mprotect" => protect(shape, arguments[2]),
+        "pkey_mprotect" if shape.exec() => protect(shape, arguments[2]),
         "pkey_mprotect" => refused(shape, if low(2) & 0x0300_0004 != 0 { EACCES } else { EPERM }),
         "mremap" => allowed_if(arguments[3] <= 3),
-        "msync" => allowed_if(has_paths),
+        "msync" => allowed_if(has_paths()),
         "madvise" => match low(2) {
             0..=4 | 8 | 10 | 14 | 15 | 16 | 18 | 25 | 102 | 103 => Answer::Allow,
             100 | 101 | 12 | 22 | 23 => refused(shape, EPERM),
             _ => Answer::Errno(EINVAL),
         },
         "membarrier" => allowed_or(matches!(low(0), 0 | 8 | 16 | 32 | 64), EINVAL),
-        "clone" => match low(0) {
-            0x3D_0F00 | 0x7D_0F00 => allowed_or(shape.threads, EAGAIN),
-            17 | 0x120_0011 => Answer::Allow,
-            _ => refused(shape, EPERM),
-        },
         "futex" => match low(1) & !0x180 {
             0 | 1 | 3 | 4 | 5 | 9 | 10 => Answer::Allow,
             6 | 7 | 8 | 11 | 12 | 13 => Answer::Errno(ENOSYS),
             _ => Answer::Errno(EINVAL),
         },
-        "arch_prctl" => allowed_if(low(0) == 0x1003),
-        "rt_sigaction" => allowed_if(low(0) != 31),
+        "arch_prctl" => match low(0) {
+            0x1003 => Answer::Allow,
+            0x1002 if shape.exec() => Answer::Allow,
+            0x3001 | 0x5001 | 0x5002 | 0x5003 | 0x5005 if shape.exec() => Answer::Errno(EINVAL),
+            _ => refused(shape, EPERM),
+        },
+        // SIGSYS tells of violations.
+        "rt_sigaction" if low(0) != 31 => Answer::Allow,
+        "rt_sigaction" if !shape.exec() => refused(shape, EPERM),
+        // No program may survive one, nor be lost for having wanted to.
+        "rt_sigaction" if shape.violation() == Violation::Kill && arguments[1] != 0 => Answer::Ignored,
+        "rt_sigaction" => Answer::Allow,
         "clock_gettime" | "clock_getres" | "clock_nanosleep" => allowed_or(low(0) <= 7, EINVAL),
-        "getpgid" | "getsid" => allowed_if(low(0) == 0),
-        "getrusage" => allowed_if(matches!(low(0), 0 | 1)),
+        "getpgid" | "getsid" => allowed_if(low(0) == 0 || shape.exec()),
+        "getrusage" => allowed_if(matches!(low(0), 0 | 1) || low(0) == u32::MAX && shape.exec()),
         "getrandom" => allowed_or(low(2) & !5 == 0, EINVAL),
         "prctl" => allowed_if(match low(0) {
             15 | 16 | 3 | 1 | 38 => true,
             0x5356_4D41 => arguments[1] == 0,
             22 => low(1) == 2,
+            // GET_PDEATHSIG GET_SECCOMP CAPBSET_READ GET_SECUREBITS GET_NO_NEW_PRIVS
+            2 | 21 | 23 | 27 | 39 => shape.exec(),
+            // Undumpable, and never dumpable.
+            4 => arguments[1] == 0 && shape.exec(),
             _ => false,
         }),
+        "seccomp" if shape.exec() => match (low(0), low(1)) {
+            (1, 0..=7) | (2, _) => Answer::Allow,
+            (1 | 3, _) => Answer::Errno(EINVAL),
+            _ => refused(shape, EPERM),
+        },
         "seccomp" => allowed_if(low(0) == 1 && low(1) == 0),
         "shmat" => refused(shape, if low(2) & 0x8000 != 0 { EACCES } else { EPERM }),
 
         // Paths.
-        "newfstatat" | "statx" if !has_paths => Answer::Trap,
+        "newfstatat" | "statx" if !has_paths() => Answer::Trap,
         "newfstatat" | "statx" | "faccessat" | "faccessat2" | "readlinkat" | "chdir" | "stat" | "lstat" | "access"
-        | "readlink" => match shape.paths {
+        | "readlink" => match shape.paths() {
             Paths::None => refused(shape, EPERM),
             Paths::Visible => Answer::Allow,
             Paths::Judged => Answer::Trap,
         },
-        "getdents64" | "getdents" | "fstatfs" | "fchdir" => allowed_if(has_paths),
-        "statfs" if has_paths && !shape.private_root => refused(shape, EACCES),
-        "statfs" => allowed_if(has_paths),
+        "getdents64" | "getdents" | "fstatfs" | "fchdir" => allowed_if(has_paths()),
+        "statfs" if !has_paths() => refused(shape, EPERM),
+        "statfs" if shape.private_root() => Answer::Allow,
+        "statfs" if shape.exec() => Answer::Errno(EACCES),
+        "statfs" => refused(shape, EACCES),
         "openat" => open(shape, low(2), low(3)),
         "open" => open(shape, low(1), low(2)),
 
         // Changes.
         "truncate" | "unlinkat" | "symlinkat" | "renameat" | "unlink" | "rmdir" | "rename" | "link" | "symlink"
-            if writes =>
+            if writes() =>
         {
             Answer::Allow
         }
-        "mkdirat" if writes => allowed_if(low(2) & 0o7000 == 0),
-        "mkdir" | "creat" if writes => allowed_if(low(1) & 0o7000 == 0),
-        "renameat2" if writes => allowed_if(low(4) <= 2),
-        "linkat" if writes => allowed_if(matches!(low(4), 0 | 0x400)),
+        "mkdirat" if writes() => allowed_if(low(2) & 0o7000 == 0),
+        "mkdir" | "creat" if writes() => allowed_if(low(1) & 0o7000 == 0),
+        "renameat2" if writes() => allowed_if(low(4) <= 2),
+        "linkat" if writes() => allowed_if(matches!(low(4), 0 | 0x400)),
         "truncate" | "unlinkat" | "symlinkat" | "renameat" | "unlink" | "rmdir" | "rename" | "link" | "symlink"
         | "mkdirat" | "mkdir" | "creat" | "renameat2" | "linkat"
-            if has_paths =>
+            if has_paths() =>
         {
             refused(shape, EACCES)
         }
-        "fchmod" if writes && shape.private_root => allowed_if(low(1) & 0o7000 == 0),
-        "fchmod" | "fchmodat" | "chmod" if writes => Answer::Trap,
-        "fallocate" | "sync_file_range" => allowed_if(writes),
-        "flock" => allowed_if(writes || has_paths && matches!(low(1), 1 | 5 | 8)),
-        "utimensat" => allowed_if(writes && shape.private_root && low(1) == 0 && high(1) == 0),
+        "fallocate" | "sync_file_range" => allowed_if(writes()),
+        "flock" => allowed_if(writes() || has_paths() && matches!(low(1), 1 | 5 | 8)),
+
+        // Modes and times. A private root keeps them off what may only be read; else nobody could say of which file they are.
+        "fchmod" | "fchmodat" | "fchmodat2" | "chmod" | "utimensat" | "utime" | "utimes" | "futimesat"
+            if shape.exec() && writes() && !shape.private_root() =>
+        {
+            Answer::Errno(EPERM)
+        }
+        "utimensat" | "utime" | "utimes" | "futimesat" if shape.exec() => allowed_if(writes()),
+        "chmod" if shape.exec() => allowed_if(writes() && low(1) & 0o7000 == 0),
+        "fchmodat" if shape.exec() => allowed_if(writes() && low(2) & 0o7000 == 0),
+        "fchmodat2" if shape.exec() => allowed_if(writes() && low(2) & 0o7000 == 0 && matches!(low(3), 0 | 0x100)),
+        "fchmod" if writes() && (shape.exec() || shape.private_root()) => allowed_if(low(1) & 0o7000 == 0),
+        "fchmod" | "fchmodat" | "chmod" if writes() => Answer::Trap,
+        "utimensat" => allowed_if(writes() && shape.private_root() && low(1) == 0 && high(1) == 0),
 
         // Sockets.
         "socket" => {
-            let tcp = matches!(low(0), 2 | 10) && low(1) & !0o2_004_000 == 1 && matches!(low(2), 0 | 6);
-            allowed_or(shape.tcp && tcp, EAFNOSUPPORT)
+            let internet = matches!(low(0), 2 | 10);
+            let allowed = match (low(1) & !0o2_004_000, low(2)) {
+                (1, 0 | 6) if internet => shape.tcp() || shape.listen() != Gate::Closed,
+                (2, 0 | 17) if internet => shape.udp() || shape.bind_udp(),
+                (1 | 2 | 5, 0) if low(0) == 1 => shape.unix(),
+                _ => false,
+            };
+            allowed_or(allowed, EAFNOSUPPORT)
         }
-        "connect" => allowed_if(shape.tcp),
+        "connect" => allowed_if(shape.tcp() || shape.udp() || shape.unix()),
         "socketpair" => {
             let pair = low(0) == 1 && matches!(low(1) & !0o2_004_000, 1 | 5) && low(2) == 0;
             allowed_or(pair, EAFNOSUPPORT)
         }
-        "sendto" => allowed_if(low(3) & 0x2000_0000 == 0 && arguments[4] == 0),
+        "bind" => allowed_if(shape.bind_udp() || shape.listen() != Gate::Closed),
+        "listen" => match shape.listen() {
+            Gate::Closed => refused(shape, EPERM),
+            Gate::Asked => Answer::Ask,
+            Gate::Open => Answer::Allow,
+        },
+        "accept" => allowed_if(shape.listen() != Gate::Closed),
+        "accept4" => allowed_if(shape.listen() != Gate::Closed && low(3) & !0o2_004_000 == 0),
+        "sendto" => allowed_if(low(3) & 0x2000_0000 == 0 && (arguments[4] == 0 || names_whom_it_sends_to(shape))),
         "sendmsg" => allowed_if(low(2) & 0x2000_0000 == 0),
-        "setsockopt" => allowed_if(match low(1) {
-            1 => matches!(low(2), 2 | 7 | 8 | 9 | 13 | 15 | 20 | 21),
-            6 => matches!(low(2), 1 | 3..=6 | 12 | 18),
-            0 => matches!(low(2), 1 | 2 | 11),
-            41 => matches!(low(2), 16 | 25 | 26),
-            _ => false,
-        }),
+        "sendmmsg" => allowed_if(low(3) & 0x2000_0000 == 0 && names_whom_it_sends_to(shape)),
+        "recvmmsg" => allowed_if(names_whom_it_sends_to(shape)),
+        "setsockopt" => match (low(1), low(2)) {
+            (1, 2 | 7 | 8 | 9 | 13 | 15 | 20 | 21)
+            | (6, 1 | 3..=6 | 12 | 18)
+            | (0, 1 | 2 | 11)
+            | (41, 16 | 25 | 26) => Answer::Allow,
+            (6, 30) if shape.udp() => Answer::Errno(ENOPROTOOPT),
+            _ => refused(shape, EPERM),
+        },
         "getsockopt" => allowed_if(match low(1) {
+            // Who the other end is, of the sockets that have somebody there.
+            1 if low(2) == 17 => shape.unix(),
             1 => matches!(low(2), 2 | 3 | 4 | 7 | 8 | 9 | 13 | 15 | 20 | 21 | 30 | 38 | 39),
             6 => matches!(low(2), 1..=6 | 11 | 12 | 18),
             0 => matches!(low(2), 1 | 2 | 11),
@@ -218,15 +349,32 @@ pub(super) fn in_template(shape: &Shape, call: &Call) -> Answer {
     }
 }
 
-fn is_data(protection: u64) -> bool {
+/// Whether nothing is asked of a page but to be read, written or executed.
+fn within(protection: u64, executable: bool) -> bool {
     let beyond = if cfg!(target_arch = "aarch64") { 0x30 } else { 0 };
-    protection & !(3 | beyond) == 0
+    protection & !(3 | beyond | if executable { 4 } else { 0 }) == 0
 }
 
-fn mmap(shape: &Shape, call: &Call) -> Answer {
+/// Code is never mapped, or for programs never while it can be written, which some try and do without; and no protection spreads.
+fn forbidden(shape: &Watched, protection: u64) -> Option<Answer> {
+    let executable = protection & 4 != 0;
+    if protection & 0x0300_0000 != 0 || executable && !shape.exec() {
+        return Some(refused(shape, EACCES));
+    }
+    (executable && protection & 2 != 0).then_some(Answer::Errno(EACCES))
+}
+
+fn protect(shape: &Watched, protection: u64) -> Answer {
+    if let Some(answer) = forbidden(shape, protection) {
+        return answer;
+    }
+    if within(protection, shape.exec()) { Answer::Allow } else { refused(shape, EPERM) }
+}
+
+fn mmap(shape: &Watched, call: &Call) -> Answer {
     let [_, _, protection, flags, _, _] = call.arguments;
-    if protection & 0x0300_0004 != 0 {
-        return refused(shape, EACCES);
+    if let Some(answer) = forbidden(shape, protection) {
+        return answer;
     }
     // FIXED FIXED_NOREPLACE NORESERVE STACK DENYWRITE
     let common = 0x10 | 0x10_0000 | 0x4000 | 0x2_0000 | 0x800;
@@ -234,28 +382,28 @@ fn mmap(shape: &Shape, call: &Call) -> Answer {
     let kind = flags & 0xF;
     let rest = flags & !0xF;
     let allowed = match kind {
-        2 => rest & !(common | anonymous) == 0,
-        1 => shape.paths != Paths::None && rest & !common == 0,
-        8 => rest == anonymous,
+        2 => rest & !(common | anonymous) == 0 && within(protection, shape.exec()),
+        1 => shape.paths() != Paths::None && rest & !common == 0 && within(protection, false),
+        8 => rest == anonymous && within(protection, false),
         _ => false,
     };
-    if allowed && is_data(protection) { Answer::Allow } else { refused(shape, EPERM) }
+    if allowed { Answer::Allow } else { refused(shape, EPERM) }
 }
 
-fn open(shape: &Shape, flags: u32, mode: u32) -> Answer {
+fn open(shape: &Watched, flags: u32, mode: u32) -> Answer {
     let (path_only, create, truncate, unnamed) = (0o10_000_000, 0o100, 0o1000, 0o20_000_000);
     let makes = flags & (create | unnamed) != 0;
-    if shape.paths == Paths::None {
+    if shape.paths() == Paths::None {
         return refused(shape, EPERM);
     }
     if flags & path_only != 0 {
-        return if shape.paths == Paths::Visible { Answer::Allow } else { refused(shape, EACCES) };
+        return if shape.paths() == Paths::Visible { Answer::Allow } else { refused(shape, EACCES) };
     }
     match flags & 3 {
         3 => refused(shape, EACCES),
         0 if flags & truncate != 0 => refused(shape, EACCES),
         0 if !makes => Answer::Allow,
-        _ if !shape.write => refused(shape, EACCES),
+        _ if !shape.write() => refused(shape, EACCES),
         _ if makes && mode & 0o7000 != 0 => refused(shape, EPERM),
         _ => Answer::Allow,
     }

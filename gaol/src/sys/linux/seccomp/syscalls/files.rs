@@ -1,0 +1,275 @@
+//! Paths and the files that they name: looking, opening, changing.
+
+use libc::{EACCES, ENOSYS, EOPNOTSUPP, EPERM, c_long};
+
+use super::bits;
+use crate::sys::linux::seccomp::rule::Action::{self, Allow, Answer, Handle, Refuse};
+use crate::sys::linux::seccomp::rule::{Argument, Rule, Table, argument, when};
+use crate::sys::linux::seccomp::{Paths, Shape};
+
+pub(super) fn list(table: &mut Table, shape: &Shape) {
+    looking(table, shape);
+    opening(table, shape);
+    changing(table, shape);
+    // SQLite gives its files the owner of the database when it runs as root, and shrugs when it cannot.
+    table.always(libc::SYS_fchown, Answer(EPERM));
+    if shape.exec {
+        owners_and_attributes(table);
+    }
+}
+
+/// Calls that look at a path and change nothing.
+fn looking(table: &mut Table, shape: &Shape) {
+    // From "/", which is all that it is without a path to change it by.
+    table.allow(&[libc::SYS_getcwd]);
+    match shape.paths {
+        Paths::None => {
+            // fstat of glibc and of std: the path may be empty, which no filter can see. The handler can.
+            table.always(libc::SYS_newfstatat, Handle);
+            table.always(libc::SYS_statx, Handle);
+            return;
+        }
+        Paths::Visible => stat_family(table, Allow),
+        Paths::Judged => stat_family(table, Handle),
+    }
+    table.allow(&[
+        libc::SYS_getdents64, // of a directory that was opened
+        libc::SYS_fstatfs,    // of a file that was opened
+        libc::SYS_fchdir,     // into a directory that was opened
+    ]);
+    #[cfg(target_arch = "x86_64")]
+    table.allow(&[libc::SYS_getdents]);
+    // Without a private root nobody judges it. libselinux asks when it is loaded, by which ls and tar do.
+    let statfs = match (shape.private_root, shape.exec) {
+        (true, _) => Allow,
+        (false, false) => Refuse(EACCES),
+        (false, true) => Answer(EACCES),
+    };
+    table.always(libc::SYS_statfs, statfs);
+}
+
+/// Calls that tell of a path's metadata.
+const STAT_FAMILY: &[c_long] = &[
+    libc::SYS_newfstatat,
+    libc::SYS_statx,
+    libc::SYS_faccessat,
+    libc::SYS_faccessat2,
+    libc::SYS_readlinkat,
+    libc::SYS_chdir,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_stat,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_lstat,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_access,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_readlink,
+];
+
+fn stat_family(table: &mut Table, action: Action) {
+    for call in STAT_FAMILY {
+        table.always(*call, action);
+    }
+}
+
+/// Set-user-id, set-group-id and sticky: no file is created with them.
+const SPECIAL_MODES: u32 = 0o7000;
+
+/// The access mode of open(2). musl's O_ACCMODE has O_PATH in it.
+const ACCESS_MODE: u32 = 3;
+
+/// The bit of O_TMPFILE that is its own; the rest of it is O_DIRECTORY.
+const UNNAMED: u32 = 0o20_000_000;
+
+fn opening(table: &mut Table, shape: &Shape) {
+    // Its flags are in memory. Callers fall back to openat.
+    table.always(libc::SYS_openat2, Answer(ENOSYS));
+    if shape.paths == Paths::None {
+        return;
+    }
+    open(table, shape, libc::SYS_openat, argument(2), argument(3));
+    #[cfg(target_arch = "x86_64")]
+    open(table, shape, libc::SYS_open, argument(1), argument(2));
+}
+
+fn open(table: &mut Table, shape: &Shape, call: c_long, flags: Argument, mode: Argument) {
+    let truncates = bits(libc::O_TRUNC);
+    let creates = bits(libc::O_CREAT) | UNNAMED;
+    // Landlock does not judge it, and what it opens can be stated.
+    let without_access =
+        when([flags.has(bits(libc::O_PATH))], if shape.paths == Paths::Visible { Allow } else { Refuse(EACCES) });
+    if shape.write {
+        let rules = vec![
+            without_access,
+            // Neither reading nor writing, but some ioctls.
+            when([flags.masked(ACCESS_MODE, &[ACCESS_MODE])], Refuse(EACCES)),
+            // Truncates by a right to read, where Landlock does not know truncation.
+            when([flags.lacks(ACCESS_MODE), flags.has(truncates)], Refuse(EACCES)),
+            when([flags.has(creates), mode.has(SPECIAL_MODES)], Refuse(EPERM)),
+        ];
+        table.decide(call, rules, Allow);
+    } else {
+        let reads = flags.lacks(ACCESS_MODE | truncates | creates);
+        table.decide(call, vec![without_access, when([reads], Allow)], Refuse(EACCES));
+    }
+}
+
+/// Calls that change what a path names, beyond opening it.
+fn changing(table: &mut Table, shape: &Shape) {
+    if shape.paths == Paths::None {
+        return;
+    }
+    if !shape.write {
+        // As Landlock would answer.
+        for call in CHANGES {
+            table.always(*call, Refuse(EACCES));
+        }
+        // A shared lock on what was opened for reading, and its end. An exclusive one would lock others out.
+        let shared = [libc::LOCK_SH, libc::LOCK_SH | libc::LOCK_NB, libc::LOCK_UN].map(bits);
+        table.choose(libc::SYS_flock, [when([argument(1).one_of(&shared)], Allow)], Refuse(EPERM));
+        return;
+    }
+    table.allow(&[
+        libc::SYS_flock,
+        libc::SYS_fallocate, // on a descriptor open for writing
+        libc::SYS_truncate,
+        SYS_SYNC_FILE_RANGE,
+        libc::SYS_unlinkat,
+        libc::SYS_symlinkat,
+        SYS_RENAMEAT,
+    ]);
+    table.choose(libc::SYS_mkdirat, [ordinary(argument(2))], Refuse(EPERM));
+    // No RENAME_WHITEOUT, which makes a device.
+    let flags = argument(4).one_of(&[0, libc::RENAME_NOREPLACE, libc::RENAME_EXCHANGE]);
+    table.choose(libc::SYS_renameat2, [when([flags], Allow)], Refuse(EPERM));
+    // No AT_EMPTY_PATH, which gives a name to a descriptor from elsewhere.
+    let flags = argument(4).one_of(&[0, bits(libc::AT_SYMLINK_FOLLOW)]);
+    table.choose(libc::SYS_linkat, [when([flags], Allow)], Refuse(EPERM));
+    #[cfg(target_arch = "x86_64")]
+    {
+        table.allow(&[libc::SYS_unlink, libc::SYS_rmdir, libc::SYS_rename, libc::SYS_link, libc::SYS_symlink]);
+        table.choose(libc::SYS_mkdir, [ordinary(argument(1))], Refuse(EPERM));
+        table.choose(libc::SYS_creat, [ordinary(argument(1))], Refuse(EPERM));
+    }
+    match (shape.exec, shape.private_root) {
+        (false, _) => modes_and_times_of_descriptors(table, shape),
+        (true, true) => modes_and_times(table),
+        // Nobody judges them, and nobody could agree to the mode that a file has already.
+        (true, false) => {
+            for call in MODES_AND_TIMES {
+                table.always(*call, Answer(EPERM));
+            }
+        }
+    }
+}
+
+/// What a file is created with or changed to.
+fn ordinary(mode: Argument) -> Rule {
+    when([mode.lacks(SPECIAL_MODES)], Allow)
+}
+
+fn modes_and_times_of_descriptors(table: &mut Table, shape: &Shape) {
+    if shape.private_root {
+        // Of a descriptor. Nothing but a read-only mount keeps them off files that may only be read.
+        table.choose(libc::SYS_utimensat, [when([argument(1).is_zero()], Allow)], Refuse(EPERM));
+        table.choose(libc::SYS_fchmod, [ordinary(argument(1))], Refuse(EPERM));
+    } else {
+        // The handler agrees to the mode that a file has already: std::fs::copy asks for it again.
+        table.always(libc::SYS_fchmod, Handle);
+    }
+    // The same by path, which could lead anywhere: who unpacks an archive asks.
+    table.always(libc::SYS_fchmodat, Handle);
+    #[cfg(target_arch = "x86_64")]
+    table.always(libc::SYS_chmod, Handle);
+}
+
+/// In a private root, where a read-only mount keeps them off what may only be read: tar, cp, touch, install.
+fn modes_and_times(table: &mut Table) {
+    table.allow(&[libc::SYS_utimensat]);
+    table.choose(libc::SYS_fchmod, [ordinary(argument(1))], Refuse(EPERM));
+    table.choose(libc::SYS_fchmodat, [ordinary(argument(2))], Refuse(EPERM));
+    // fchmodat of C libraries when the last link is not to be followed. No AT_EMPTY_PATH, which is fchmod.
+    let flags = argument(3).one_of(&[0, bits(libc::AT_SYMLINK_NOFOLLOW)]);
+    table.choose(SYS_FCHMODAT2, [when([argument(2).lacks(SPECIAL_MODES), flags], Allow)], Refuse(EPERM));
+    #[cfg(target_arch = "x86_64")]
+    {
+        table.allow(&[libc::SYS_utime, libc::SYS_utimes, libc::SYS_futimesat]);
+        table.choose(libc::SYS_chmod, [ordinary(argument(1))], Refuse(EPERM));
+    }
+}
+
+const MODES_AND_TIMES: &[c_long] = &[
+    libc::SYS_utimensat,
+    libc::SYS_fchmod,
+    libc::SYS_fchmodat,
+    SYS_FCHMODAT2,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_utime,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_utimes,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_futimesat,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_chmod,
+];
+
+/// What common programs keep with the files that they copy, and do without.
+fn owners_and_attributes(table: &mut Table) {
+    let owners = [
+        libc::SYS_fchownat, // tar, as root
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_chown,
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_lchown,
+    ];
+    for call in owners {
+        table.always(call, Answer(EPERM));
+    }
+    // As from a file system that has none. ls and find look for access control lists, cp -p sets them, and falls back to chmod.
+    for call in [
+        libc::SYS_getxattr,
+        libc::SYS_lgetxattr,
+        libc::SYS_fgetxattr,
+        libc::SYS_listxattr,
+        libc::SYS_llistxattr,
+        libc::SYS_flistxattr,
+        libc::SYS_setxattr,
+        libc::SYS_lsetxattr,
+        libc::SYS_fsetxattr,
+        libc::SYS_removexattr,
+        libc::SYS_lremovexattr,
+        libc::SYS_fremovexattr,
+    ] {
+        table.always(call, Answer(EOPNOTSUPP));
+    }
+}
+
+/// What a profile without `write` refuses as Landlock would.
+const CHANGES: &[c_long] = &[
+    libc::SYS_truncate,
+    libc::SYS_mkdirat,
+    libc::SYS_unlinkat,
+    libc::SYS_symlinkat,
+    libc::SYS_linkat,
+    libc::SYS_renameat2,
+    SYS_RENAMEAT,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_creat,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_mkdir,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_rmdir,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_unlink,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_rename,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_link,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_symlink,
+];
+
+/// Not in libc for every target.
+const SYS_SYNC_FILE_RANGE: c_long = if cfg!(target_arch = "x86_64") { 277 } else { 84 };
+const SYS_RENAMEAT: c_long = if cfg!(target_arch = "x86_64") { 264 } else { 38 };
+const SYS_FCHMODAT2: c_long = 452;
