@@ -15,6 +15,7 @@
 
 mod decode;
 mod encode;
+pub(crate) mod reserved;
 #[cfg(test)]
 mod tests;
 

@@ -5,7 +5,7 @@ use serde::de::{
     SeqAccess, VariantAccess, Visitor,
 };
 
-use super::{DEPTH_LIMIT, FREE_ELEMENTS, short_message};
+use super::{DEPTH_LIMIT, FREE_ELEMENTS, reserved, short_message};
 
 /// Reads one value, which must take all of `bytes`.
 ///
@@ -190,10 +190,12 @@ impl<'de> Deserializer<'de> for Decoder<'_, 'de> {
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
-        _name: &'static str,
+        name: &'static str,
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
-        visitor.visit_newtype_struct(self.nested()?)
+        let content = self.nested()?;
+        reserved::answer(name);
+        visitor.visit_newtype_struct(content)
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {

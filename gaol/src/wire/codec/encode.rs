@@ -9,7 +9,7 @@ use serde::ser::{Error, Serialize, Serializer};
 
 use self::elements::Elements;
 use self::output::Output;
-use super::{DEPTH_LIMIT, FREE_ELEMENTS, short_message};
+use super::{DEPTH_LIMIT, FREE_ELEMENTS, reserved, short_message};
 
 /// Appends `value` to `out`, which may become `cap` bytes long: what it holds already (a frame's header) counts.
 ///
@@ -151,12 +151,10 @@ impl<'a, 'o> Serializer for Encoder<'a, 'o> {
         self.output.leaf(&index)
     }
 
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(
-        self,
-        _name: &'static str,
-        value: &T,
-    ) -> Result<(), EncodeError> {
-        value.serialize(self.nested()?)
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, name: &'static str, value: &T) -> Result<(), EncodeError> {
+        let content = self.nested()?;
+        reserved::answer(name);
+        value.serialize(content)
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(

@@ -2,6 +2,7 @@
 
 mod hostile;
 mod limits;
+mod reserved;
 mod round_trip;
 
 use std::collections::{BTreeMap, HashMap};
