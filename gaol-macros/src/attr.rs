@@ -70,7 +70,8 @@ fn parse_entry(input: ParseStream<'_>, arguments: &mut Arguments, report: &mut R
     Ok(())
 }
 
-fn parse_root(name: &Ident, input: ParseStream<'_>) -> syn::Result<Path> {
+/// Reads what stands after `crate`: `= my_gaol`.
+pub(crate) fn parse_root(name: &Ident, input: ParseStream<'_>) -> syn::Result<Path> {
     let expected = "expected the path of the library, as in `crate = my_gaol`";
     if !input.peek(Token![=]) {
         return Err(Error::new_spanned(name, format!("`crate` has no value; {expected}")));

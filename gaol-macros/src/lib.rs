@@ -1,4 +1,4 @@
-//! The `#[sandboxed]` attribute of gaol: use it through the `gaol` crate, which re-exports it.
+//! The macros of gaol, `#[sandboxed]` above all: use them through the `gaol` crate, which re-exports them.
 
 #![forbid(unsafe_code)]
 
@@ -10,8 +10,10 @@ mod expand;
 mod fallback;
 mod function;
 mod names;
+mod reason;
 mod report;
 mod spec;
+mod tainted;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -161,4 +163,37 @@ fn expand(attribute: TokenStream, item: TokenStream) -> TokenStream {
         return fallback::keep_function(function, report);
     }
     expand::expand(&arguments, &profile, &function)
+}
+
+/// Makes a second struct with every field tainted, and the way from the one to the other.
+///
+/// ```ignore
+/// /// What the parser found.
+/// #[derive(Serialize, Deserialize, gaol::Taint)]
+/// pub struct Header {
+///     pub width: u32,
+///     pub name: String,
+/// }
+///
+/// // pub struct TaintedHeader { pub width: Tainted<u32>, pub name: Tainted<String> }
+///
+/// let TaintedHeader { width, name } = parse(bytes)?.split();
+/// ```
+///
+/// For structs with named fields and tuple structs, generic ones too. Names, visibility and the documentation of the fields are
+/// those of the struct. Where the library is not at `::gaol`, `#[taint(crate = my_gaol)]` says where.
+///
+/// # Errors
+///
+/// An enum, a union, and a struct without fields do not compile, nor does an attribute that would leave a field out.
+#[proc_macro_derive(Taint, attributes(taint))]
+pub fn taint(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    tainted::expand(input.into()).into()
+}
+
+/// The literal of `gaol::reason!`, which says something.
+#[doc(hidden)]
+#[proc_macro]
+pub fn checked_reason(tokens: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    reason::expand(tokens.into()).into()
 }

@@ -1,7 +1,9 @@
-//! The whole attribute on strings of Rust, without a compiler.
+//! The macros on strings of Rust, without a compiler.
 
 mod expansions;
 mod mistakes;
+mod reason;
+mod tainted;
 
 use proc_macro2::TokenStream;
 
@@ -9,14 +11,21 @@ use crate::expand;
 
 /// The expansion of `#[sandboxed(attribute)] item`, as rustfmt would nearly have it.
 fn expanded(attribute: &str, item: &str) -> String {
-    let output = expand(tokens(attribute), tokens(item));
-    prettyplease::unparse(&syn::parse2(output).expect("the expansion is a sequence of items"))
+    formatted(expand(tokens(attribute), tokens(item)))
 }
 
 /// The messages of `#[sandboxed(attribute)] item`, in the order in which they are reported.
 fn messages(attribute: &str, item: &str) -> Vec<String> {
+    errors(expand(tokens(attribute), tokens(item)))
+}
+
+fn formatted(output: TokenStream) -> String {
+    prettyplease::unparse(&syn::parse2(output).expect("the expansion is a sequence of items"))
+}
+
+fn errors(output: TokenStream) -> Vec<String> {
     let mut messages = Vec::new();
-    find_errors(expand(tokens(attribute), tokens(item)), &mut messages);
+    find_errors(output, &mut messages);
     messages
 }
 
