@@ -1,0 +1,7 @@
+use gaol::Tainted;
+
+fn main() {
+    let name = Tainted::new("name".to_owned());
+    println!("{name}");
+    let _ = name.to_string();
+}
