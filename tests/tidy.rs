@@ -79,12 +79,12 @@ fn unsafe_stands_only_where_the_architecture_says() {
 
 /// The modules of `gaol`, lowest first. A module imports from its own row and those above it in this list.
 const LEVELS: [&[&str]; 7] = [
-    &["profile", "error", "support", "plan", "role", "controls"],
+    &["profile", "error", "support", "plan", "program", "role", "controls"],
     &["sys"],
-    &["wire", "entry", "message"],
-    &["crossing", "dynamic"],
+    &["wire", "entry", "message", "launch"],
+    &["crossing", "dynamic", "resolve", "explain", "tainted"],
     &["parent", "child"],
-    &["init", "manifest"],
+    &["init", "manifest", "written", "by_hand", "command", "sandbox"],
     &["lib", "__private", "test_support"],
 ];
 
@@ -95,7 +95,8 @@ fn imports_go_one_way() {
         let module = name.split(['/', '.']).next().unwrap_or_default();
         let level = level_of(module).unwrap_or_else(|| panic!("{name} has no place in the order of modules"));
         for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//")) {
-            for used in line.split("crate::").skip(1) {
+            // `$crate::` is read where a macro is used.
+            for used in line.replace("$crate::", "").split("crate::").skip(1) {
                 let used: Vec<&str> = match used.strip_prefix('{') {
                     // `use crate::{role, sys};`
                     Some(list) => list.split([',', '}']).map(str::trim).collect(),

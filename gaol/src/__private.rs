@@ -2,11 +2,14 @@
 
 pub use core::{column, concat, file, line, module_path, stringify};
 pub use std::borrow::Cow;
+pub use std::convert::From;
+pub use std::fmt::Debug;
 pub use std::option::Option;
 pub use std::string::String;
 pub use std::time::Duration;
 pub use std::vec::Vec;
 
+pub use gaol_macros::checked_reason;
 pub use inventory::submit;
 
 pub use crate::crossing::{
@@ -18,3 +21,4 @@ pub use crate::parent::call;
 pub use crate::profile::{
     AddressPattern, Limits, Operation, Output, PathPattern, Process, Profile, ProfilePath, Violation,
 };
+pub use crate::tainted::{Taint, Tainted, from_checked as reason_from_checked};

@@ -1,5 +1,7 @@
 //! The child's side: zygote, template and worker. None of these ever returns to the application's code.
 
+mod launcher;
+mod strays;
 mod template;
 mod worker;
 mod zygote;
@@ -11,6 +13,13 @@ pub(crate) fn main() -> ! {
     role::become_child();
     // A panic of gaol's own must not unwind into what called `init`: the application.
     let _ = std::panic::catch_unwind(zygote::main);
+    crate::sys::spawn::exit_now(EXIT_BROKEN)
+}
+
+/// Runs another program in a sandbox, and ends as it ends.
+pub(crate) fn launch() -> ! {
+    role::become_child();
+    let _ = std::panic::catch_unwind(launcher::main);
     crate::sys::spawn::exit_now(EXIT_BROKEN)
 }
 

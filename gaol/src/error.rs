@@ -2,6 +2,7 @@
 
 mod function;
 mod problem;
+mod profile;
 
 use std::fmt;
 use std::io;
@@ -11,7 +12,8 @@ use std::time::Duration;
 use self::function::printable;
 
 pub use self::function::FunctionError;
-pub use self::problem::{PathProblem, ProtocolProblem, Unsupported, Violation};
+pub use self::problem::{PathProblem, ProgramProblem, ProtocolProblem, Unsupported, Violation};
+pub use self::profile::ProfileError;
 
 /// The result of a sandboxed function whose own errors need no type of their own.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -165,6 +167,11 @@ pub enum Error {
         problem: ProtocolProblem,
     },
 
+    // Beside calls.
+    /// A profile that was made by hand is none, or cannot be entered here.
+    #[error("profile: {0}")]
+    Profile(Box<ProfileError>),
+
     // The function's own error.
     /// The function returned an error whose type is not serde's; its message and sources are kept.
     #[error(transparent)]
@@ -193,7 +200,8 @@ impl Error {
             | Self::Unsupported { .. }
             | Self::Path { .. }
             | Self::Arguments { .. }
-            | Self::Start { .. } => Outcome::NotRun,
+            | Self::Start { .. }
+            | Self::Profile(_) => Outcome::NotRun,
             Self::Panicked { .. } | Self::Function(_) => Outcome::Ran,
             Self::Killed { .. }
             | Self::Exited { .. }
@@ -206,7 +214,7 @@ impl Error {
         }
     }
 
-    /// The call that failed. `None` for the function's own error.
+    /// The call that failed. `None` for the function's own error, and for that of a profile made by hand.
     #[must_use]
     pub fn call(&self) -> Option<&Call> {
         match self {
@@ -226,7 +234,7 @@ impl Error {
             | Self::CpuExceeded { call, .. }
             | Self::Lost { call, .. }
             | Self::Protocol { call, .. } => Some(call),
-            Self::Function(_) => None,
+            Self::Function(_) | Self::Profile(_) => None,
         }
     }
 
@@ -240,6 +248,12 @@ impl Error {
     pub fn function(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         let error = error.into();
         Self::Function(FunctionError::from_error(error.as_ref()))
+    }
+}
+
+impl From<ProfileError> for Error {
+    fn from(error: ProfileError) -> Self {
+        Self::Profile(Box::new(error))
     }
 }
 
@@ -344,7 +358,7 @@ fn limit_in_bytes(limit: Option<u64>) -> String {
     limit.map(|limit| format!(" ({limit} bytes)")).unwrap_or_default()
 }
 
-fn remedy_for(error: &io::Error) -> &'static str {
+pub(crate) fn remedy_for(error: &io::Error) -> &'static str {
     match error.raw_os_error() {
         Some(libc::EMFILE) => "; raise the limit on open files (RLIMIT_NOFILE), or close some",
         Some(libc::ETOOMANYREFS) => {

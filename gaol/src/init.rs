@@ -2,7 +2,7 @@
 
 use crate::message::ZYGOTE_ARGUMENT;
 use crate::sys::descriptors::{is_control_socket, is_secure_execution};
-use crate::{child, role};
+use crate::{child, launch, role};
 
 /// Makes this process able to make sandboxed calls. For those who write `main` by hand; [`main!`](crate::main!) does it for others.
 ///
@@ -10,25 +10,49 @@ use crate::{child, role};
 /// Calling it again does nothing.
 ///
 /// A process counts as started by gaol if its one argument says so *and* its standard input is the socket that gaol gave it; what then
-/// serves is bound to its starter by a handshake on that socket. A set-user-ID program never counts as started by gaol.
+/// serves is bound to its starter by a handshake on that socket. For [`Profile::command`](crate::Profile::command), an argument and a
+/// variable of the environment say so. A set-user-ID program never counts as started by gaol.
 ///
 /// ```
 /// gaol::init();
 /// // the application
 /// ```
 pub fn init() {
-    if is_started_by_gaol() {
-        child::main();
+    match started_as() {
+        Some(Child::Zygote) => child::main(),
+        Some(Child::Launcher) => child::launch(),
+        None => role::pass_entry_point(),
     }
-    role::pass_entry_point();
 }
 
-fn is_started_by_gaol() -> bool {
+/// What gaol starts this binary as.
+enum Child {
+    Zygote,
+    Launcher,
+}
+
+fn started_as() -> Option<Child> {
     let mut arguments = std::env::args_os().skip(1);
-    arguments.next().is_some_and(|argument| argument == ZYGOTE_ARGUMENT)
-        && arguments.next().is_none()
+    let first = arguments.next()?;
+    if first == ZYGOTE_ARGUMENT {
+        let is_zygote =
+            arguments.next().is_none() && !is_secure_execution() && is_control_socket(rustix::stdio::stdin());
+        return is_zygote.then_some(Child::Zygote);
+    }
+    // An argument alone could have been slipped to the application by whoever writes its command line.
+    let is_launcher = first == launch::ARGUMENT
         && !is_secure_execution()
-        && is_control_socket(rustix::stdio::stdin())
+        && (std::env::var_os(launch::VARIABLE).is_some() || is_child_of_this_binary());
+    is_launcher.then_some(Child::Launcher)
+}
+
+/// Whether the parent runs the same binary: for a command whose environment was cleared once more.
+fn is_child_of_this_binary() -> bool {
+    let binary =
+        |process: &str| rustix::fs::stat(format!("/proc/{process}/exe")).map(|stat| (stat.st_dev, stat.st_ino));
+    rustix::process::getppid()
+        .and_then(|parent| binary(&parent.as_raw_nonzero().to_string()).ok())
+        .is_some_and(|parent| binary("self").is_ok_and(|own| own == parent))
 }
 
 /// Wraps the application's `main`, with whatever attributes it has, so that a process that gaol starts never runs it.

@@ -56,7 +56,9 @@
 
 #[doc(hidden)]
 pub mod __private;
+mod by_hand;
 mod child;
+mod command;
 #[cfg_attr(feature = "test-controls", doc(hidden))]
 #[cfg(feature = "test-controls")]
 pub mod controls;
@@ -66,31 +68,45 @@ mod crossing;
 mod dynamic;
 mod entry;
 mod error;
+mod explain;
 mod init;
+mod launch;
 mod manifest;
 mod message;
 mod parent;
 mod plan;
 mod profile;
+mod program;
+mod resolve;
 mod role;
+mod sandbox;
 mod support;
 mod sys;
+mod tainted;
 #[cfg(feature = "test-support")]
 mod test_support;
 mod wire;
+#[cfg(feature = "serde")]
+mod written;
 
-pub use gaol_macros::sandboxed;
+pub use gaol_macros::{Taint, sandboxed};
 
+pub use crate::by_hand::{OperationSupport, OperationSupportLevel};
+pub use crate::command::is_set_up_failure;
 pub use crate::crossing::Returned;
 pub use crate::dynamic::{ChoiceValue, DurationValue, NumberValue, PathValues, TextValues};
 pub use crate::entry::Entry;
 pub use crate::error::{
-    Call, Error, FunctionError, Outcome, PathProblem, ProtocolProblem, Result, Unprepared, Unsupported, Violation,
+    Call, Error, FunctionError, Outcome, PathProblem, ProfileError, ProgramProblem, ProtocolProblem, Result,
+    Unprepared, Unsupported, Violation,
 };
 pub use crate::init::init;
 pub use crate::manifest::profiles;
 pub use crate::parent::{prepare, support};
 pub use crate::profile::{
-    AddressPattern, Limits, Operation, Output, PathPattern, Process, Profile, ProfilePath, Violation as OnViolation,
+    AddressPattern, Limits, Operation, Output, PathPattern, Process, Profile, ProfilePath, RuleError,
+    Violation as OnViolation, platform,
 };
+pub use crate::sandbox::{ChildSandbox, Enforcement, Sandbox};
 pub use crate::support::{Availability, Layer, Support};
+pub use crate::tainted::{CheckedReason, Reason, Taint, Tainted, TaintedIter};

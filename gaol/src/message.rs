@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use serde::{Deserialize, Serialize};
 
 use crate::plan::Refusal;
+use crate::sys::notify::Rules;
 use crate::sys::{Entered, descriptors};
 use crate::wire::codec;
 
@@ -49,20 +50,40 @@ pub(crate) enum Greeting {
     },
 }
 
+/// What the application asks of its zygote.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Asked {
+    Fork(Fork),
+    /// To answer for the application itself, and for nobody else from then on. The listener comes with it.
+    Watch(Watch),
+}
+
+/// A zygote's answer to [`Asked::Watch`]: nothing more is heard. Not empty, since that is how a socket ends.
+pub(crate) const WATCHING: &[u8] = b"w";
+
 /// The application asks the zygote for a template. The template's end of its control socket comes with it.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Fork {
     /// Flags of clone(2).
     pub(crate) namespaces: i32,
-    /// Its workers' threads are counted: the template is going to send its filter's listener.
-    pub(crate) counted: bool,
+    /// Its filter asks: the template is going to send the listener.
+    pub(crate) asks: bool,
+    /// Its workers may start processes.
+    pub(crate) family: Option<Family>,
 }
 
-/// A template's one message to the zygote: how many threads a worker may have. The listener of its filter comes with it.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Count {
-    pub(crate) threads: u64,
+/// What a template's workers may start.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct Family {
+    /// How many threads and processes there may be together.
+    pub(crate) limit: Option<u64>,
+    /// Nothing but the zygote ends what is left of them.
+    pub(crate) orphaned: bool,
 }
+
+/// A template's one message to the zygote: by what to answer the questions of its filter. The filter's listener comes with it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Watch(pub(crate) Rules);
 
 /// A template's first answer.
 #[derive(Debug, Serialize, Deserialize)]

@@ -2,7 +2,6 @@
 
 mod application;
 mod exchange;
-mod resolve;
 mod slot;
 mod template;
 mod wait;
@@ -11,6 +10,7 @@ mod zygote;
 use std::borrow::Cow;
 use std::ffi::OsString;
 use std::hash::{BuildHasher, RandomState};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,19 +19,20 @@ use serde::Serialize;
 
 use self::application::{Application, Key, Unavailable};
 use self::exchange::{Answer, Output, Terms, exchange};
-use self::resolve::Unresolved;
-use self::zygote::NotStarted;
+use self::zygote::{NotStarted, Zygote};
 use crate::crossing::{ErrorCodec, Meaning, Returned, understand};
 use crate::dynamic::Dynamic;
 use crate::entry::{self, Entry};
-use crate::error::{Call, Error, PathProblem, ProtocolProblem, Unprepared, Unsupported, Violation};
+use crate::error::{Call, Error, PathProblem, ProfileError, ProtocolProblem, Unprepared, Violation};
 use crate::message::Ended;
 use crate::plan::{Reason, Refusal};
-use crate::profile::{Operation, Process, Profile};
+use crate::profile::{Process, Profile};
+use crate::resolve::{Unresolved, kind_of, stand_in};
 use crate::support::{Availability, Layer, Layers, Support};
+use crate::sys::notify::Rules;
 use crate::wire::codec::{self, EncodeError};
 use crate::wire::{HEADER, Header, Kind};
-use crate::{role, sys};
+use crate::{explain, role, sys};
 
 /// Calls a sandboxed function: what the attribute puts in its place.
 pub fn call<R: Returned, A: Serialize>(
@@ -82,7 +83,7 @@ impl PendingCall {
         let (per_call, literal) = (dynamic.is_per_call(), dynamic.is_none());
         let profile =
             dynamic.apply(entry.profile()).map_err(|message| Error::InvalidProfile { call: call(), message })?;
-        let key = if per_call || profile.process() == Process::Exec {
+        let key = if per_call || profile.process() == Process::Exec || profile.runs_programs() {
             None
         } else if literal {
             Some(Key::Entry(entry.id(), layers))
@@ -262,71 +263,15 @@ impl PendingCall {
                 }
                 Reason::Changed => Error::Path {
                     call,
-                    operation: self.operation_of(&refusal),
+                    operation: explain::operation_of(&self.profile, &refusal),
                     path: refusal.object.into(),
                     problem: PathProblem::Changed,
                 },
                 Reason::Layer | Reason::Operation | Reason::Canary => {
-                    Error::Unsupported { call, unsupported: Box::new(self.unsupported(&refusal)) }
+                    Error::Unsupported { call, unsupported: Box::new(explain::unsupported(&self.profile, &refusal)) }
                 }
             },
         }
-    }
-
-    fn unsupported(&self, refusal: &Refusal) -> Unsupported {
-        let object = if refusal.object.is_empty() { String::new() } else { format!(" ({})", refusal.object) };
-        Unsupported {
-            operation: self.operation_of(refusal),
-            layer: refusal.layer(),
-            step: format!("{}{object}", refusal.step),
-            errno: (refusal.errno != 0).then_some(refusal.errno),
-            remedy: remedy(refusal),
-        }
-    }
-
-    /// The operation that a refusal is about, as the attribute writes it.
-    fn operation_of(&self, refusal: &Refusal) -> String {
-        let object = std::path::Path::new(&refusal.object);
-        self.profile
-            .allowed_operations()
-            .iter()
-            .find(|operation| match operation.path() {
-                Some(path) => path == object || std::fs::canonicalize(path).is_ok_and(|path| path == object),
-                None => refusal.step.contains("tcp:"),
-            })
-            .or_else(|| {
-                // A need that is not about one path is named by the first operation that has it.
-                self.profile.allowed_operations().iter().find(|operation| match operation {
-                    Operation::FileWriteAll(_) => {
-                        refusal.step.contains("`write`") || refusal.step.contains("file operations")
-                    }
-                    Operation::NetworkOutbound(_) => false,
-                    _ => refusal.step.contains("file operations"),
-                })
-            })
-            .map(ToString::to_string)
-            .unwrap_or_default()
-    }
-}
-
-fn remedy(refusal: &Refusal) -> String {
-    match (refusal.layer(), refusal.reason) {
-        (_, Reason::Canary) => "gaol refuses to run anything under a layer that does not hold; please report this".to_owned(),
-        (_, Reason::Operation) if matches!(refusal.errno, libc::EACCES | libc::EPERM) => {
-            "the child has the application's uid and gid but none of its capabilities: let those reach it".to_owned()
-        }
-        (Layer::Namespaces, Reason::Operation) => {
-            "without namespaces write `read = …` for the path, or `metadata = \"/\"` to leave all metadata visible".to_owned()
-        }
-        (Layer::Landlock, Reason::Operation) => {
-            "use a newer kernel, or do it in the application and pass what comes of it".to_owned()
-        }
-        (Layer::Landlock, _) => {
-            "boot a kernel with Landlock (5.13 or later, `landlock` in the `lsm=` list), or name no files and pass what they hold".to_owned()
-        }
-        (Layer::Limits, Reason::Operation) => "write `threads = 1`, or `threads = \"none\"` to lift the limit".to_owned(),
-        (Layer::Seccomp, _) => "use a kernel with CONFIG_SECCOMP_FILTER".to_owned(),
-        _ => "see `gaol::support()` for what this system gives".to_owned(),
     }
 }
 
@@ -416,6 +361,82 @@ pub fn support() -> Support {
         }
     }
     Support { layers: found, landlock_abi: abi.version }
+}
+
+/// Enters `profile` in a child that is thrown away, and gives the layers that it entered.
+///
+/// With `kinds` it is only asked whether operations of these kinds can be allowed together.
+///
+/// # Errors
+///
+/// What kept it from being entered.
+pub(crate) fn try_out(profile: &Profile, kinds: bool) -> Result<Layers, ProfileError> {
+    if role::is_child() {
+        return Err(ProfileError::Nested);
+    }
+    if !role::has_entry_point() {
+        return Err(ProfileError::NoEntryPoint);
+    }
+    let entered = Application::current().try_out(profile, crate::controls::layers(), kinds);
+    entered.map_err(|unavailable| match unavailable {
+        Unavailable::Unresolved(Unresolved { operation, path, problem }) => {
+            ProfileError::Path { operation, path, problem }
+        }
+        Unavailable::NotStarted(NotStarted { step, source }) => ProfileError::Start { step, source },
+        Unavailable::Refused(refusal) if refusal.reason == Reason::Resources => {
+            ProfileError::Start { step: refusal.step, source: std::io::Error::from_raw_os_error(refusal.errno) }
+        }
+        Unavailable::Refused(refusal) if refusal.reason == Reason::Changed => ProfileError::Path {
+            operation: explain::operation_of(profile, &refusal),
+            path: refusal.object.into(),
+            problem: PathProblem::Changed,
+        },
+        Unavailable::Refused(refusal) if kinds => {
+            // It speaks of what stood in for an operation; whoever asked knows only the operation.
+            let stand_in = stand_in(profile);
+            let kind = explain::operation_of(&stand_in, &refusal);
+            let mut unsupported = explain::unsupported(&stand_in, &Refusal { object: kind.clone(), ..refusal });
+            let named = profile.allowed_operations().iter().find(|operation| kind_of(operation).to_string() == kind);
+            unsupported.operation = named.map(ToString::to_string).unwrap_or_default();
+            ProfileError::Unsupported(Box::new(unsupported))
+        }
+        Unavailable::Refused(refusal) => ProfileError::Unsupported(Box::new(explain::unsupported(profile, &refusal))),
+    })
+}
+
+/// Lets go of every process that this one has started for its calls.
+///
+/// # Errors
+///
+/// [`ProfileError::Forked`] where this process is a fork, and has copies of the sockets of another's, which only that one knows.
+pub(crate) fn let_go() -> Result<(), ProfileError> {
+    if zygote::has_copies() {
+        return Err(ProfileError::Forked);
+    }
+    Application::current().end();
+    Ok(())
+}
+
+/// A process outside of the sandbox, for the questions of a filter that this process is going to put itself under.
+pub(crate) struct Watch(Zygote);
+
+/// Starts one.
+///
+/// # Errors
+///
+/// What kept it from being started.
+pub(crate) fn watch() -> Result<Watch, ProfileError> {
+    if !role::has_entry_point() {
+        return Err(ProfileError::NoEntryPoint);
+    }
+    Zygote::start().map(Watch).map_err(|NotStarted { step, source }| ProfileError::Start { step, source })
+}
+
+impl Watch {
+    /// Hands the listener of the filter over. From then on the process hears nothing else.
+    pub(crate) fn begin(self, rules: Rules, listener: &OwnedFd) -> std::io::Result<()> {
+        self.0.watch(rules, listener)
+    }
 }
 
 fn unavailable_layer(refusal: &Refusal) -> Availability {

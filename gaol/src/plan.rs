@@ -15,8 +15,10 @@ pub(crate) struct Plan {
     pub(crate) grants: Vec<Grant>,
     /// The symbolic links that lead from the written names to the granted paths.
     pub(crate) links: Vec<Link>,
-    /// TCP ports that may be connected to.
-    pub(crate) tcp_ports: Vec<u16>,
+    /// What may be reached by address.
+    pub(crate) network: Network,
+    /// sysinfo(2) may be asked.
+    pub(crate) system_info: bool,
     /// CPU time in whole seconds, rounded up: the kernel's own backstop for the parent's finer watch.
     pub(crate) cpu_seconds: Option<u64>,
     /// `RLIMIT_DATA`, in bytes.
@@ -33,6 +35,10 @@ pub(crate) struct Plan {
     pub(crate) reply: Option<u64>,
     /// One worker serves call after call.
     pub(crate) reused: bool,
+    /// The process is the application itself, which may put itself under a narrower profile later.
+    pub(crate) narrows: bool,
+    /// Another filter asks already, whose answers hold here too.
+    pub(crate) answered: bool,
     /// Where descriptor 1 goes.
     pub(crate) stdout: Stream,
     /// Where descriptor 2 goes.
@@ -52,7 +58,41 @@ impl Plan {
 
     /// How many threads a worker may have, where that has to be counted: one is what a filter can refuse to exceed by itself.
     pub(crate) fn counted_threads(&self) -> Option<u64> {
-        self.threads.filter(|&threads| threads > 1 && self.layers.has(Layer::Seccomp) && self.layers.has(Layer::Limits))
+        let judged = !self.answered
+            && !self.runs_programs()
+            && self.layers.has(Layer::Seccomp)
+            && self.layers.has(Layer::Limits);
+        self.threads.filter(|&threads| threads > 1 && judged)
+    }
+
+    /// How many threads and processes there may be together, where programs may be run.
+    pub(crate) fn family_limit(&self) -> Option<u64> {
+        self.threads.filter(|_| self.runs_programs() && self.layers.has(Layer::Limits))
+    }
+
+    /// The ports that a socket must be bound to before it may listen, where somebody has to look at that.
+    pub(crate) fn judged_listeners(&self) -> Option<&[u16]> {
+        match &self.network.tcp_inbound {
+            Ports::These(ports) if !ports.is_empty() && !self.answered && self.layers.has(Layer::Seccomp) => {
+                Some(ports)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the filter puts questions to somebody outside of the sandbox.
+    pub(crate) fn asks(&self) -> bool {
+        self.counted_threads().is_some() || self.judged_listeners().is_some()
+    }
+
+    /// Whether a Unix socket may be connected to.
+    pub(crate) fn connects_locally(&self) -> bool {
+        self.grants.iter().any(|grant| grant.rights.connect)
+    }
+
+    /// Whether programs may be run.
+    pub(crate) fn runs_programs(&self) -> bool {
+        self.grants.iter().any(|grant| grant.rights.execute)
     }
 
     /// Whether any path may be written.
@@ -63,6 +103,70 @@ impl Plan {
     /// Whether metadata of every path may be seen (`metadata = "/"` or `read = "/"`).
     pub(crate) fn sees_everything(&self) -> bool {
         self.grants.iter().any(|grant| grant.path() == Path::new("/"))
+    }
+}
+
+/// What may be reached by address.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct Network {
+    /// Ports that may be connected to.
+    pub(crate) tcp_outbound: Ports,
+    /// Ports that may be listened on.
+    pub(crate) tcp_inbound: Ports,
+    /// Ports that may be sent to.
+    pub(crate) udp_outbound: Ports,
+    /// Ports that may be received on.
+    pub(crate) udp_inbound: Ports,
+}
+
+impl Network {
+    /// Whether nothing at all may be reached, so that the child needs no network.
+    pub(crate) fn is_empty(&self) -> bool {
+        [&self.tcp_outbound, &self.tcp_inbound, &self.udp_outbound, &self.udp_inbound]
+            .into_iter()
+            .all(|ports| ports.is_empty())
+    }
+}
+
+/// Some ports of one protocol, in one direction.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) enum Ports {
+    These(Vec<u16>),
+    Every,
+}
+
+impl Default for Ports {
+    fn default() -> Self {
+        Self::These(Vec::new())
+    }
+}
+
+impl Ports {
+    pub(crate) fn is_empty(&self) -> bool {
+        matches!(self, Self::These(ports) if ports.is_empty())
+    }
+
+    /// The ports that somebody has to tell from others; none where every port is allowed.
+    pub(crate) fn judged(&self) -> &[u16] {
+        match self {
+            Self::These(ports) => ports,
+            Self::Every => &[],
+        }
+    }
+
+    pub(crate) fn contains(&self, port: u16) -> bool {
+        match self {
+            Self::These(ports) => ports.contains(&port),
+            Self::Every => true,
+        }
+    }
+
+    pub(crate) fn add(&mut self, port: u16) {
+        if let Self::These(ports) = self
+            && !ports.contains(&port)
+        {
+            ports.push(port);
+        }
     }
 }
 
@@ -95,6 +199,7 @@ pub(crate) enum Kind {
     Directory,
     Regular,
     Device,
+    Socket,
 }
 
 /// What may be done at and beneath a path. Each includes its metadata.
@@ -102,6 +207,40 @@ pub(crate) enum Kind {
 pub(crate) struct Rights {
     pub(crate) read: bool,
     pub(crate) write: bool,
+    /// Run what is there.
+    pub(crate) execute: bool,
+    /// Map what is there as code: libraries.
+    pub(crate) map: bool,
+    /// Connect to the Unix socket that is there.
+    pub(crate) connect: bool,
+}
+
+impl Rights {
+    pub(crate) const METADATA: Self = Self { read: false, write: false, execute: false, map: false, connect: false };
+    pub(crate) const READ: Self = Self { read: true, ..Self::METADATA };
+    pub(crate) const WRITE: Self = Self { write: true, ..Self::METADATA };
+    /// A library.
+    pub(crate) const MAP: Self = Self { map: true, ..Self::READ };
+    /// A program. It can be mapped in any case, by being run.
+    pub(crate) const EXECUTE: Self = Self { execute: true, ..Self::MAP };
+    pub(crate) const CONNECT: Self = Self { connect: true, ..Self::METADATA };
+
+    /// Both together.
+    #[must_use]
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            read: self.read || other.read,
+            write: self.write || other.write,
+            execute: self.execute || other.execute,
+            map: self.map || other.map,
+            connect: self.connect || other.connect,
+        }
+    }
+
+    /// Whether nothing but metadata is allowed.
+    pub(crate) fn is_metadata(self) -> bool {
+        self == Self::METADATA
+    }
 }
 
 /// A symbolic link to put in the private root.

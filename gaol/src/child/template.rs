@@ -13,7 +13,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions};
 
 use super::worker::{self, Setup};
 use crate::entry;
-use crate::message::{Count, Ended, LONGEST, Readiness, Spawned, Step, send};
+use crate::message::{Ended, LONGEST, Readiness, Spawned, Step, Watch, send};
 use crate::plan::{Plan, Reason, Refusal, Stream};
 use crate::support::Layer;
 use crate::sys::descriptors::{close_from, place, receive, socket_pair};
@@ -25,11 +25,11 @@ use crate::wire::codec;
 
 /// The template's end of its control socket.
 const CONTROL: i32 = 3;
-/// Its end of the socket to the zygote, where threads are counted.
-const COUNTING: i32 = 4;
+/// Its end of the socket to the zygote, which answers the questions of its filter.
+const ASKING: i32 = 4;
 
 /// From the fork to the end of the process.
-pub(super) fn main(socket: OwnedFd, counting: Option<OwnedFd>, ids: Ids, zygote: Pid) -> ! {
+pub(super) fn main(socket: OwnedFd, asking: Option<OwnedFd>, ids: Ids, zygote: Pid) -> ! {
     // The zygote's death is the template's, and the template's is its workers'. It may have died before that was said: a process in a
     // pid namespace of its own has no parent to see (and is killed by nobody else), elsewhere another one is the parent now.
     let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
@@ -37,8 +37,8 @@ pub(super) fn main(socket: OwnedFd, counting: Option<OwnedFd>, ids: Ids, zygote:
         exit_now(0);
     }
     let _ = rustix::thread::set_name(c"gaol-template");
-    let Ok((control, counting)) = settle(socket, counting) else { exit_now(super::EXIT_BROKEN) };
-    match prepare(&control, counting, ids) {
+    let Ok((control, asking)) = settle(socket, asking) else { exit_now(super::EXIT_BROKEN) };
+    match prepare(&control, asking, ids) {
         Ok((plan, inherited)) => match serve(&control, &plan, &inherited) {
             Ok(never) => match never {},
             Err(_) => exit_now(super::EXIT_BROKEN),
@@ -51,34 +51,35 @@ pub(super) fn main(socket: OwnedFd, counting: Option<OwnedFd>, ids: Ids, zygote:
 }
 
 /// Keeps its sockets, and nothing else that the zygote had.
-fn settle(socket: OwnedFd, counting: Option<OwnedFd>) -> io::Result<(OwnedFd, Option<OwnedFd>)> {
+fn settle(socket: OwnedFd, asking: Option<OwnedFd>) -> io::Result<(OwnedFd, Option<OwnedFd>)> {
     // The zygote's own descriptors have owners in this copy of its memory, which are never dropped: the process ends by `_exit`.
     // Both are lifted out of the way first, for either may have the other's number.
     let lift = |fd: OwnedFd| -> io::Result<OwnedFd> {
-        let lifted = rustix::io::fcntl_dupfd_cloexec(&fd, COUNTING + 1)?;
+        let lifted = rustix::io::fcntl_dupfd_cloexec(&fd, ASKING + 1)?;
         std::mem::forget(fd);
         Ok(lifted)
     };
-    let (socket, counting) = (lift(socket)?, counting.map(lift).transpose()?);
+    let (socket, asking) = (lift(socket)?, asking.map(lift).transpose()?);
     let control = place(socket.as_fd(), CONTROL)?;
-    let counting = counting.map(|fd| place(fd.as_fd(), COUNTING).inspect(|_| std::mem::forget(fd))).transpose()?;
+    let asking = asking.map(|fd| place(fd.as_fd(), ASKING).inspect(|_| std::mem::forget(fd))).transpose()?;
     std::mem::forget(socket);
-    close_from(if counting.is_some() { COUNTING + 1 } else { CONTROL + 1 })?;
-    Ok((control, counting))
+    close_from(if asking.is_some() { ASKING + 1 } else { CONTROL + 1 })?;
+    Ok((control, asking))
 }
 
 /// Receives the plan and enters its layers.
-fn prepare(control: &OwnedFd, counting: Option<OwnedFd>, ids: Ids) -> Result<(Plan, Vec<OwnedFd>), Refusal> {
+fn prepare(control: &OwnedFd, asking: Option<OwnedFd>, ids: Ids) -> Result<(Plan, Vec<OwnedFd>), Refusal> {
     let pidfd = rustix::process::pidfd_open(rustix::process::getpid(), PidfdFlags::empty())
         .map_err(|errno| refusal(Layer::Hygiene, "pidfd_open", &errno.into()))?;
     let (plan, streams) = receive_plan(control).map_err(|error| refusal(Layer::Hygiene, "receive the plan", &error))?;
     let (entered, listener) = sys::enter(&plan, ids)?;
-    match (listener, counting, plan.counted_threads()) {
-        (Some(listener), Some(counting), Some(threads)) => send(&counting, &Count { threads }, &[listener.as_fd()])
+    match (listener, asking) {
+        (Some(listener), Some(asking)) => send(&asking, &Watch(sys::rules(&plan)), &[listener.as_fd()])
             .map_err(|error| refusal(Layer::Limits, "sendmsg(listener)", &error))?,
-        (None, None, None) => {}
-        _ => return Err(own_refusal(Layer::Limits, "count threads", String::new(), Reason::Layer)),
+        (None, None) => {}
+        _ => return Err(own_refusal(Layer::Limits, "have questions answered", String::new(), Reason::Layer)),
     }
+    sys::probe::answered_canaries(&plan)?;
     // Some kernels forget it when credentials change.
     let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
     send(control, &Readiness::Ready(entered), &[pidfd.as_fd()])

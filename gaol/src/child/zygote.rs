@@ -4,20 +4,21 @@ use std::convert::Infallible;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::event::{PollFd, PollFlags};
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::{Mode, OFlags};
 use rustix::net::{RecvFlags, SocketType};
-use rustix::process::{PidfdFlags, Signal, WaitId, WaitIdOptions};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions};
 
-use super::template;
-use crate::message::{Count, Fork, Greeting, Hello, Readiness, send};
+use super::{strays, template};
+use crate::message::{Asked, Family, Fork, Greeting, Hello, Readiness, WATCHING, Watch, send};
 use crate::plan::Refusal;
 use crate::support::Layer;
 use crate::sys::descriptors::{adopt, close_from, place, receive, socket_pair};
+use crate::sys::family::{self, INTERVAL};
 use crate::sys::namespaces::Ids;
-use crate::sys::notify::Counter;
+use crate::sys::notify::{Rules, Supervisor};
 use crate::sys::spawn::{self, Side, exit_now};
-use crate::sys::{refusal, signals};
+use crate::sys::{self, refusal, signals};
 use crate::wire::codec;
 
 /// The zygote's end of the socket to the application.
@@ -77,6 +78,7 @@ fn start(control: &OwnedFd) -> Result<Infallible, (&'static str, io::Error)> {
     let _ = rustix::process::chdir("/");
     raise_descriptor_limit();
     super::worker::record_panics();
+    strays::adopt();
 
     let application = greet(control)?;
     // From here on the zygote is silent.
@@ -114,7 +116,10 @@ fn serve(control: &OwnedFd, application: OwnedFd) -> Result<Infallible, (&'stati
                 .chain(templates.iter().flat_map(|template| [&template.pidfd, template.asking()]))
                 .map(|fd| PollFd::new(fd, PollFlags::IN))
                 .collect();
-            match rustix::event::poll(&mut fds, None) {
+            // A family that only the zygote counts is looked at from time to time.
+            let counted = templates.iter().any(|template| template.counted().is_some());
+            let interval = counted.then_some(INTERVAL).and_then(|interval| Timespec::try_from(interval).ok());
+            match rustix::event::poll(&mut fds, interval.as_ref()) {
                 Ok(_) => {}
                 Err(rustix::io::Errno::INTR) => continue,
                 Err(errno) => return Err(("poll", errno.into())),
@@ -123,25 +128,74 @@ fn serve(control: &OwnedFd, application: OwnedFd) -> Result<Infallible, (&'stati
         };
         // A template that ended is reaped; the application sees the end of its socket.
         let mut at = 2;
+        let mut orphans = false;
         templates.retain_mut(|template| {
             let (ended, asks) = (ready[at], ready[at + 1]);
             at += 2;
             if ended {
                 let _ = rustix::process::waitid(WaitId::PidFd(template.pidfd.as_fd()), WaitIdOptions::EXITED);
+                orphans |= template.is_orphaning();
             } else if asks {
                 template.answer();
             }
             !ended
         });
+        templates.iter().filter_map(Ward::counted).for_each(family::Family::check);
+        if orphans {
+            strays::kill(|pid| templates.iter().any(|template| template.pid == pid));
+        }
         if ready[1] {
             leave(&templates);
         }
         if ready[0] {
-            match fork_template(control) {
-                Ok(Some(template)) => templates.push(template),
-                Ok(None) => {}
+            match hear(control) {
+                Ok(Request::Fork(request, socket)) => templates.extend(fork_template(request, socket)),
+                Ok(Request::Watch(rules, listener)) => {
+                    // From now on the application is hostile: whatever else it has to say is not heard.
+                    watch(control, Supervisor::new(listener, rules), &application)
+                }
+                Ok(Request::Unknown) => {}
                 Err(_) => leave(&templates),
             }
+        }
+    }
+}
+
+/// What the application asks for.
+enum Request {
+    Fork(Fork, OwnedFd),
+    Watch(Rules, OwnedFd),
+    /// Nothing that this zygote knows.
+    Unknown,
+}
+
+/// Reads one request. An error means that the application is gone.
+fn hear(control: &OwnedFd) -> io::Result<Request> {
+    let mut buffer = [0; 1 << 10];
+    let mut received = receive(control.as_fd(), &mut buffer, RecvFlags::empty())?;
+    if received.bytes == 0 {
+        return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
+    }
+    let asked = codec::decode::<Asked>(&buffer[..received.bytes]);
+    Ok(match (asked, received.descriptors.pop()) {
+        (Ok(Asked::Fork(fork)), Some(socket)) => Request::Fork(fork, socket),
+        (Ok(Asked::Watch(Watch(rules))), Some(listener)) => Request::Watch(rules, listener),
+        _ => Request::Unknown,
+    })
+}
+
+/// Answers for an application that put itself under a profile, until it is gone, and does nothing else.
+fn watch(control: &OwnedFd, mut supervisor: Supervisor, application: &OwnedFd) -> ! {
+    let _ = sys::descriptors::send(control.as_fd(), WATCHING, &[]);
+    let _ = rustix::net::shutdown(control, rustix::net::Shutdown::Both);
+    loop {
+        let mut fds = [PollFd::new(application, PollFlags::IN), PollFd::new(supervisor.listener(), PollFlags::IN)];
+        if rustix::event::poll(&mut fds, None).is_err_and(|errno| errno != rustix::io::Errno::INTR) {
+            exit_now(super::EXIT_BROKEN);
+        }
+        let [gone, asked] = fds.map(|fd| !fd.revents().is_empty());
+        if gone || (asked && supervisor.answer().is_err()) {
+            exit_now(0);
         }
     }
 }
@@ -155,78 +209,86 @@ fn leave(templates: &[Ward]) -> ! {
     for template in templates {
         let _ = rustix::process::waitid(WaitId::PidFd(template.pidfd.as_fd()), WaitIdOptions::EXITED);
     }
+    if templates.iter().any(Ward::is_orphaning) {
+        strays::kill(|_| false);
+    }
     exit_now(0)
 }
 
 /// A template, as its zygote keeps it.
 struct Ward {
     pidfd: OwnedFd,
-    threads: Threads,
+    pid: Pid,
+    questions: Questions,
+    family: Option<Family>,
 }
 
-/// Who answers when a worker of a template wants one more thread.
-enum Threads {
-    /// Nobody: its filter does not ask.
-    Uncounted,
+/// What answers for a template.
+enum Questions {
+    /// Nothing: its filter does not ask.
+    None,
     /// The template is going to send the listener of its filter.
     Announced(OwnedFd),
-    Counted(Counter),
+    Answered(Supervisor),
 }
 
 impl Ward {
+    /// Its workers' programs, if they are counted.
+    fn counted(&self) -> Option<family::Family> {
+        let limit = self.family?.limit?;
+        Some(family::Family { ancestor: self.pid, limit })
+    }
+
+    /// What is left of its workers' programs, nothing but the zygote ends.
+    fn is_orphaning(&self) -> bool {
+        self.family.is_some_and(|family| family.orphaned)
+    }
+
     /// What becomes readable when there is something to answer.
     fn asking(&self) -> &OwnedFd {
-        match &self.threads {
-            Threads::Uncounted => &self.pidfd,
-            Threads::Announced(socket) => socket,
-            Threads::Counted(counter) => counter.listener(),
+        match &self.questions {
+            Questions::None => &self.pidfd,
+            Questions::Announced(socket) => socket,
+            Questions::Answered(supervisor) => supervisor.listener(),
         }
     }
 
     fn answer(&mut self) {
-        match &mut self.threads {
-            Threads::Uncounted => {}
-            Threads::Announced(socket) => {
-                let mut buffer = [0; 32];
-                let count = receive(socket.as_fd(), &mut buffer, RecvFlags::empty()).ok().and_then(|mut received| {
-                    let count = codec::decode::<Count>(&buffer[..received.bytes]).ok()?;
-                    Some(Counter::new(received.descriptors.pop()?, count.threads))
-                });
-                self.threads = count.map_or(Threads::Uncounted, Threads::Counted);
+        match &mut self.questions {
+            Questions::None => {}
+            Questions::Announced(socket) => {
+                let mut buffer = [0; 1 << 10];
+                let supervisor =
+                    receive(socket.as_fd(), &mut buffer, RecvFlags::empty()).ok().and_then(|mut received| {
+                        let Watch(rules) = codec::decode::<Watch>(&buffer[..received.bytes]).ok()?;
+                        Some(Supervisor::new(received.descriptors.pop()?, rules))
+                    });
+                self.questions = supervisor.map_or(Questions::None, Questions::Answered);
             }
-            Threads::Counted(counter) => {
+            Questions::Answered(supervisor) => {
                 // Without a listener every question fails, as it should: nobody is left to ask.
-                if counter.answer().is_err() {
-                    self.threads = Threads::Uncounted;
+                if supervisor.answer().is_err() {
+                    self.questions = Questions::None;
                 }
             }
         }
     }
 }
 
-/// Forks one template, which tells the application itself how it fares. An error means that the application is gone.
-fn fork_template(control: &OwnedFd) -> io::Result<Option<Ward>> {
-    let mut buffer = [0; 64];
-    let mut received = receive(control.as_fd(), &mut buffer, RecvFlags::empty())?;
-    if received.bytes == 0 {
-        return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
-    }
-    let (Ok(request), Some(socket)) = (codec::decode::<Fork>(&buffer[..received.bytes]), received.descriptors.pop())
-    else {
-        return Ok(None);
-    };
+/// Forks one template, which tells the application itself how it fares.
+fn fork_template(request: Fork, socket: OwnedFd) -> Option<Ward> {
     let ids = Ids::current();
     let zygote = rustix::process::getpid();
-    let (ours, theirs) = if request.counted {
+    let (ours, theirs) = if request.asks {
         match socket_pair(SocketType::SEQPACKET) {
-            Ok((ours, theirs)) => (Threads::Announced(ours), Some(theirs)),
+            Ok((ours, theirs)) => (Questions::Announced(ours), Some(theirs)),
             Err(error) => {
                 let _ = send(&socket, &Readiness::Refused(refusal(Layer::Limits, "socketpair", &error)), &[]);
-                return Ok(None);
+                return None;
             }
         }
     } else {
-        (Threads::Uncounted, None)
+        (Questions::None, None)
     };
     let side = if request.namespaces == 0 { spawn::fork() } else { spawn::fork_into(request.namespaces) };
     match side {
@@ -236,16 +298,16 @@ fn fork_template(control: &OwnedFd) -> io::Result<Option<Ward>> {
         }
         Ok(Side::Parent(pid)) => {
             if let Ok(pidfd) = rustix::process::pidfd_open(pid, PidfdFlags::empty()) {
-                return Ok(Some(Ward { pidfd, threads: ours }));
+                return Some(Ward { pidfd, pid, questions: ours, family: request.family });
             }
             // Without a handle it could not be reaped later. The application sees the end of its socket.
             let _ = rustix::process::kill_process(pid, Signal::KILL);
             let _ = rustix::process::waitid(WaitId::Pid(pid), WaitIdOptions::EXITED);
-            Ok(None)
+            None
         }
         Err(error) => {
             let _ = send(&socket, &Readiness::Refused(clone_refusal(request.namespaces, &error)), &[]);
-            Ok(None)
+            None
         }
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 
 use super::function::printable;
+pub use crate::program::ProgramProblem;
 use crate::support::Layer;
 
 /// What this system cannot do, and what to write instead.
@@ -56,6 +57,20 @@ pub enum PathProblem {
         "it is a symbolic link in a tree that a sandboxed function may write, so it may lead anywhere; name what it leads to"
     )]
     WritableLink,
+    /// A literal names one file, and this is a directory.
+    #[error(
+        "it is a directory, and a literal names one file; no layer tells a directory from what is beneath it: write the path without `literal:`"
+    )]
+    LiteralDirectory,
+    /// A Unix socket was named, and this is something else.
+    #[error("it is not a Unix socket")]
+    NotASocket,
+    /// It cannot be run.
+    #[error("{0}")]
+    Program(ProgramProblem),
+    /// It is a program or a library, in a tree that the same profile lets be written.
+    #[error("it would be code that the child may write; run programs from elsewhere, or write elsewhere")]
+    WritableProgram,
     /// Following it never ends.
     #[error("it leads through more than 40 symbolic links")]
     TooManyLinks,

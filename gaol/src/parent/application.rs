@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
-use super::resolve::{Unresolved, Writable, resolve};
 use super::slot::Slot;
 use super::template::{NoTemplate, NoWorker, Template, Worker};
 use super::zygote::{NotStarted, Zygote};
 use crate::plan::{Reason, Refusal};
 use crate::profile::{Process, Profile};
+use crate::resolve::{Unresolved, Writable, resolve, stand_in};
 use crate::support::{Layer, Layers};
 
 /// How often something that changed under gaol's hands is looked at again.
@@ -33,6 +33,8 @@ pub(super) struct Application {
     no_namespaces: OnceLock<Refusal>,
     /// Where children may write.
     writable: OnceLock<Writable>,
+    /// Which kinds of operations can be allowed together, as far as was asked.
+    possible: Mutex<HashMap<(Profile, Layers), Result<Layers, Refusal>>>,
 }
 
 /// Whom the children belong to: a process that forks, or becomes another user, needs others.
@@ -51,6 +53,19 @@ impl Owner {
             gid: rustix::process::getegid().as_raw(),
         }
     }
+}
+
+/// What a template is made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    /// To fork workers.
+    Serve,
+    /// To see whether these very layers can be entered.
+    Probe,
+    /// To see whether a profile can be entered, in whatever tier this system has.
+    TryOut,
+    /// The same for the kinds of its operations.
+    Kind,
 }
 
 /// Which calls share a template.
@@ -100,11 +115,12 @@ impl Application {
             making: Mutex::default(),
             no_namespaces: OnceLock::new(),
             writable: OnceLock::new(),
+            possible: Mutex::default(),
         }
     }
 
     /// Lets go of every process that was started.
-    fn end(&self) {
+    pub(super) fn end(&self) {
         self.templates.write().unwrap_or_else(PoisonError::into_inner).clear();
         *self.zygote.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
@@ -126,7 +142,7 @@ impl Application {
             attempt += 1;
             let template = match &key {
                 Some(key) => self.template(key, profile, layers)?,
-                None => Arc::new(self.make(profile, layers, 0, false)?),
+                None => Arc::new(self.make(profile, layers, 0, Purpose::Serve)?),
             };
             match template.take() {
                 Ok(worker) => return Ok((worker, template)),
@@ -163,7 +179,7 @@ impl Application {
         }
         // Those that serve call after call are kept when they are done.
         let spares = if profile.process() == Process::Reused { 0 } else { SPARES };
-        let template = Arc::new(self.make(profile, layers, spares, false)?);
+        let template = Arc::new(self.make(profile, layers, spares, Purpose::Serve)?);
         let mut templates = self.templates.write().unwrap_or_else(PoisonError::into_inner);
         let computed = |key: &Key| matches!(key, Key::Profile(..));
         if computed(key) && templates.keys().filter(|key| computed(key)).count() >= MOST_CACHED {
@@ -194,31 +210,40 @@ impl Application {
     }
 
     /// Makes a template: on the system as it is, with the paths as they are.
-    fn make(&self, profile: &Profile, layers: Layers, spares: usize, probing: bool) -> Result<Template, Unavailable> {
+    fn make(
+        &self,
+        profile: &Profile,
+        layers: Layers,
+        spares: usize,
+        purpose: Purpose,
+    ) -> Result<Template, Unavailable> {
         let mut layers = layers;
         if self.no_namespaces.get().is_some() {
             layers = layers.without(Layer::Namespaces);
         }
         let exec = profile.process() == Process::Exec;
         let writable = self.writable.get_or_init(Writable::of_entries);
-        writable.extend(profile);
+        if purpose != Purpose::Kind {
+            writable.extend(profile);
+        }
         let mut attempt = 0;
         loop {
             attempt += 1;
-            let resolved = resolve(profile, layers, writable).map_err(Unavailable::Unresolved)?;
+            let resolved =
+                resolve(profile, layers, writable, purpose == Purpose::Kind).map_err(Unavailable::Unresolved)?;
             let zygote = if exec {
                 Arc::new(Zygote::start().map_err(Unavailable::NotStarted)?)
             } else {
                 self.zygote().map_err(Unavailable::NotStarted)?
             };
-            match Template::start(&zygote, resolved, spares, !probing) {
+            match Template::start(&zygote, resolved, spares, purpose == Purpose::Serve) {
                 Ok(template) => return Ok(template),
                 // Without namespaces the other layers carry the promise; what they cannot keep, they refuse.
                 Err(NoTemplate::Refused(refusal))
                     if refusal.layer() == Layer::Namespaces
                         && refusal.reason == Reason::Layer
                         && layers.has(Layer::Namespaces)
-                        && !probing =>
+                        && purpose != Purpose::Probe =>
                 {
                     layers = layers.without(Layer::Namespaces);
                     // Where they are only used up (ENOSPC), the next template may have better luck.
@@ -248,7 +273,28 @@ impl Application {
 
     /// A template that is asked one thing: which layers it could enter.
     pub(super) fn probe(&self, profile: &Profile, layers: Layers) -> Result<Template, Unavailable> {
-        self.make(profile, layers, 0, true)
+        self.make(profile, layers, 0, Purpose::Probe)
+    }
+
+    /// Enters a profile in a template that serves nobody, in the tier that calls would have. Gives the layers that were entered.
+    ///
+    /// With `kinds` the paths of the profile are stood in for by others of their kind, and the answer is kept.
+    pub(super) fn try_out(&self, profile: &Profile, layers: Layers, kinds: bool) -> Result<Layers, Unavailable> {
+        if !kinds {
+            return self.make(profile, layers, 0, Purpose::TryOut).map(|template| template.layers());
+        }
+        let kinds = (stand_in(profile), layers);
+        let mut possible = self.possible.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entered) = possible.get(&kinds) {
+            return entered.clone().map_err(Unavailable::Refused);
+        }
+        let entered = match self.make(&kinds.0, layers, 0, Purpose::Kind) {
+            Ok(template) => Ok(template.layers()),
+            Err(Unavailable::Refused(refusal)) if refusal.reason != Reason::Resources => Err(refusal),
+            Err(other) => return Err(other),
+        };
+        possible.insert(kinds, entered.clone());
+        entered.map_err(Unavailable::Refused)
     }
 
     fn zygote(&self) -> Result<Arc<Zygote>, NotStarted> {

@@ -10,12 +10,12 @@ use rustix::fs::{Mode, OFlags};
 use rustix::net::{RecvFlags, SocketType};
 use rustix::process::Signal;
 
-use super::resolve::{Name, Resolved};
 use super::wait::{Readable, wait_readable};
 use super::zygote::{NotStarted, SETUP_TIME, Zygote};
-use crate::message::{Fork, LONGEST, Readiness, SPAWN, Spawned};
+use crate::message::{Family, Fork, LONGEST, Readiness, SPAWN, Spawned};
 use crate::plan::{Plan, Reason, Refusal, Stream};
-use crate::support::Layer;
+use crate::resolve::{Name, Resolved};
+use crate::support::{Layer, Layers};
 use crate::sys::descriptors::{receive, send, socket_pair};
 use crate::sys::{Entered, spawn};
 use crate::wire::codec;
@@ -105,8 +105,14 @@ impl Template {
         };
         let Resolved { plan, names } = resolved;
         let (control, theirs) = socket_pair(SocketType::SEQPACKET).map_err(failed("socketpair"))?;
-        let request = Fork { namespaces: spawn::namespace_flags(&plan), counted: plan.counted_threads().is_some() };
-        zygote.fork(&request, &theirs).map_err(|_| NoTemplate::NoZygote)?;
+        let request = Fork {
+            namespaces: spawn::namespace_flags(&plan),
+            asks: plan.asks(),
+            family: plan
+                .runs_programs()
+                .then(|| Family { limit: plan.family_limit(), orphaned: !plan.has_private_root() }),
+        };
+        zygote.fork(request, &theirs).map_err(|_| NoTemplate::NoZygote)?;
         drop(theirs);
         // If it is gone already, what it said before is still to be read.
         let sent = send_plan(&control, &plan);
@@ -154,6 +160,11 @@ impl Template {
             Ok(Readiness::Refused(refusal)) => Err(NoTemplate::Refused(refusal)),
             Err(error) => Err(failed("read the template's answer")(io::Error::other(error.to_string()))),
         }
+    }
+
+    /// The layers that it entered.
+    pub(super) fn layers(&self) -> Layers {
+        self.plan.layers
     }
 
     /// Whether every path still means what it meant.
@@ -278,7 +289,7 @@ impl Template {
 
 /// Whether a template entered every layer that its plan names. Landlock may be missing only where nothing depends on it.
 fn is_all(plan: &Plan, entered: Entered) -> bool {
-    let needs_landlock = plan.has_paths() || !plan.tcp_ports.is_empty();
+    let needs_landlock = plan.has_paths() || !plan.network.is_empty();
     entered.layers == plan.layers || (!needs_landlock && entered.layers == plan.layers.without(Layer::Landlock))
 }
 

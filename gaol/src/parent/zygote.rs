@@ -4,14 +4,16 @@ use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::net::{RecvFlags, SocketType};
 use rustix::process::PidfdFlags;
 
 use super::wait::{Readable, wait_readable};
-use crate::message::{Fork, Greeting, Hello, ZYGOTE_ARGUMENT, send};
+use crate::message::{Asked, Fork, Greeting, Hello, Watch, ZYGOTE_ARGUMENT, send};
 use crate::sys::descriptors::{above_streams, is_secure_execution, receive, socket_pair};
+use crate::sys::notify::Rules;
 use crate::wire::codec;
 
 /// How long gaol's own processes may take to get ready. Far above what they need, so that only what is broken runs into it.
@@ -27,6 +29,15 @@ impl NotStarted {
     pub(super) fn at(step: &'static str) -> impl Fn(io::Error) -> Self {
         move |source| Self { step: step.to_owned(), source }
     }
+}
+
+/// The process that started a zygote first, of this one and those that it was forked from. 0: none has.
+static STARTER: AtomicU32 = AtomicU32::new(0);
+
+/// Whether this process is a fork of one that had a zygote: it may hold copies of sockets to that one's processes.
+pub(super) fn has_copies() -> bool {
+    let starter = STARTER.load(Ordering::Relaxed);
+    starter != 0 && starter != std::process::id()
 }
 
 /// A running zygote. Dropping it ends it: its control socket closes.
@@ -45,6 +56,7 @@ impl Zygote {
                 io::ErrorKind::PermissionDenied.into(),
             ));
         }
+        let _ = STARTER.compare_exchange(0, std::process::id(), Ordering::Relaxed, Ordering::Relaxed);
         let deadline = Instant::now() + SETUP_TIME;
         let (control, theirs) = socket_pair(SocketType::SEQPACKET).map_err(NotStarted::at("socketpair"))?;
         let (mut errors, errors_of_child) = io::pipe().map_err(NotStarted::at("pipe2"))?;
@@ -85,8 +97,18 @@ impl Zygote {
     }
 
     /// Asks for a template, whose control socket `socket` becomes.
-    pub(super) fn fork(&self, request: &Fork, socket: &OwnedFd) -> io::Result<()> {
-        send(&self.control, request, &[socket.as_fd()])
+    pub(super) fn fork(&self, request: Fork, socket: &OwnedFd) -> io::Result<()> {
+        send(&self.control, &Asked::Fork(request), &[socket.as_fd()])
+    }
+
+    /// Has it answer for this process from now on, which is under the filter of `listener`, and hear of nothing else.
+    pub(super) fn watch(self, rules: Rules, listener: &OwnedFd) -> io::Result<()> {
+        send(&self.control, &Asked::Watch(Watch(rules)), &[listener.as_fd()])?;
+        let mut answer = [0; 16];
+        match receive(self.control.as_fd(), &mut answer, RecvFlags::empty())?.bytes {
+            0 => Err(io::ErrorKind::UnexpectedEof.into()),
+            _ => Ok(()),
+        }
     }
 
     /// Whether it has ended.

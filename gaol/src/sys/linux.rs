@@ -3,6 +3,7 @@
 pub(crate) mod capabilities;
 pub(crate) mod clock;
 pub(crate) mod descriptors;
+pub(crate) mod family;
 pub(crate) mod hygiene;
 pub(crate) mod landlock;
 pub(crate) mod limits;
@@ -15,12 +16,14 @@ pub(crate) mod sigsys;
 pub(crate) mod spawn;
 
 use std::os::fd::OwnedFd;
+use std::path::Path;
 
-use crate::plan::{Grant, Plan, Reason, Refusal};
+use crate::plan::{Grant, Kind, Plan, Ports, Reason, Refusal};
 use crate::support::{Layer, Layers};
 
+use self::landlock::Opening;
 use self::namespaces::Ids;
-use self::seccomp::{Paths, Shape};
+use self::seccomp::{Gate, Paths, Shape};
 
 /// What was really entered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -31,7 +34,7 @@ pub(crate) struct Entered {
 
 /// Enters every layer of `plan`, then checks that they hold. This cannot be undone.
 ///
-/// Where threads are counted, also gives the listener that the filter puts its questions to.
+/// Where the filter asks, also gives the listener that it puts its questions to.
 ///
 /// Runs in the *setup* window of a template: a single-threaded process forked into the namespaces that
 /// [`spawn::namespace_flags`] names, whose only descriptors are the three standard streams and its control socket.
@@ -44,18 +47,23 @@ pub(crate) fn enter(plan: &Plan, ids: Ids) -> Result<(Entered, Option<OwnedFd>),
     requirements(plan, abi)?;
     let mapped = limits::mapped().map_err(|error| refusal(Layer::Limits, "read /proc/self/statm", &error))?;
     if plan.layers.has(Layer::Hygiene) {
-        hygiene::enter()?;
+        // An application keeps its terminal: whoever interrupts it there means it. Its filter keeps it from typing.
+        if !plan.narrows {
+            hygiene::leave_terminal();
+        }
+        hygiene::leave_directory()?;
     }
     let ruleset = if plan.layers.has(Layer::Landlock) { landlock::prepare(plan, abi)? } else { None };
     let ruleset = if plan.layers.has(Layer::Namespaces) {
         namespaces::enter(plan, ids, ruleset)?
     } else {
-        landlock::grant_paths(plan, ruleset)?
+        landlock::grant_paths(plan, ruleset, Opening::Name)?
     };
     if plan.layers.has(Layer::Capabilities) {
         capabilities::drop_all()?;
     }
-    if plan.layers.has(Layer::Hygiene) {
+    // Whoever is asked about a socket must be able to look at it.
+    if plan.layers.has(Layer::Hygiene) && plan.judged_listeners().is_none() {
         hygiene::forbid_dumps()?;
     }
     if plan.layers.has(Layer::Limits) {
@@ -70,23 +78,90 @@ pub(crate) fn enter(plan: &Plan, ids: Ids) -> Result<(Entered, Option<OwnedFd>),
     if plan.layers.has(Layer::Seccomp) {
         sigsys::lead_to(plan.grants.iter().map(Grant::path).chain(plan.links.iter().map(|link| link.at.as_path())));
         sigsys::install_handler().map_err(|error| refusal(Layer::Seccomp, "rt_sigaction(SIGSYS)", &error))?;
-        if plan.counted_threads().is_some() {
-            let filter = seccomp::counting_filter(&shape(plan));
-            listener = Some(notify::install(&filter).map_err(|error| counting_refusal(plan, &error))?);
-        } else {
-            seccomp::install(&seccomp::template_filter(&shape(plan)))
-                .map_err(|error| refusal(Layer::Seccomp, "seccomp(SECCOMP_SET_MODE_FILTER)", &error))?;
-        }
+        listener = filter(plan)?;
     }
     probe::canaries(plan, landlocked)?;
     let layers = if landlocked { plan.layers } else { plan.layers.without(Layer::Landlock) };
     Ok((Entered { layers, landlock_abi: if landlocked { abi.version } else { 0 } }, listener))
 }
 
-/// Where a filter that asks cannot be installed, one that does not still can: then the number of threads is what cannot be kept.
-fn counting_refusal(plan: &Plan, error: &std::io::Error) -> Refusal {
+/// Puts the process under the template's filter. Gives the listener of one that asks.
+fn filter(plan: &Plan) -> Result<Option<OwnedFd>, Refusal> {
+    let shape = shape(plan);
+    let filter = seccomp::template_filter(&shape);
+    if shape.asks() {
+        return notify::install(&filter).map(Some).map_err(|error| asking_refusal(plan, &error));
+    }
+    seccomp::install(&filter).map_err(|error| refusal(Layer::Seccomp, "seccomp(SECCOMP_SET_MODE_FILTER)", &error))?;
+    Ok(None)
+}
+
+/// Takes the last step of a process that put itself under a profile: what a worker's filter takes back from a template.
+///
+/// # Errors
+///
+/// The kernel's, at installing the filter.
+pub(crate) fn settle(plan: &Plan, report: sigsys::Report) -> Result<(), Refusal> {
+    if plan.layers.has(Layer::Limits) {
+        limits::limit_files(plan)?;
+        limits::lower_cpu(plan)?;
+    }
+    if !plan.layers.has(Layer::Seccomp) {
+        return Ok(());
+    }
+    let shape = shape(plan);
+    sigsys::arm(handler_mode(&shape), report);
+    let pid = rustix::process::getpid().as_raw_nonzero().get().unsigned_abs();
+    seccomp::install(seccomp::WorkerFilter::new(&shape).of(pid))
+        .map_err(|error| refusal(Layer::Seccomp, "seccomp(SECCOMP_SET_MODE_FILTER)", &error))
+}
+
+/// Why a process could not be narrowed.
+pub(crate) struct NotNarrowed {
+    pub(crate) refusal: Refusal,
+    /// Something was taken away already.
+    pub(crate) partly: bool,
+}
+
+/// Takes away from a process that is under a profile, what a narrower plan does not allow. This cannot be undone.
+///
+/// `mapped` is what the process has mapped already, in bytes.
+///
+/// # Errors
+///
+/// As of [`enter`]. Landlock comes first, since its rulesets are what a process may run out of: then nothing was taken away.
+pub(crate) fn narrow(plan: &Plan, mapped: u64, report: sigsys::Report) -> Result<(), NotNarrowed> {
+    let untouched = |refusal| NotNarrowed { refusal, partly: false };
+    let partly = |refusal| NotNarrowed { refusal, partly: true };
+    let ruleset = if plan.layers.has(Layer::Landlock) {
+        landlock::prepare(plan, landlock::abi()).map_err(untouched)?
+    } else {
+        None
+    };
+    let ruleset = landlock::grant_paths(plan, ruleset, Opening::Contents).map_err(untouched)?;
+    let landlocked = ruleset.is_some();
+    if let Some(ruleset) = ruleset {
+        // Of two rulesets the first may have been entered.
+        let two = ruleset.has_udp();
+        ruleset.enter().map_err(|refusal| NotNarrowed { refusal, partly: two })?;
+    }
+    if plan.layers.has(Layer::Limits) {
+        limits::lower_all(plan, mapped).map_err(partly)?;
+    }
+    if plan.layers.has(Layer::Seccomp) {
+        filter(plan).map_err(partly)?;
+    }
+    settle(plan, report).map_err(partly)?;
+    probe::canaries(plan, landlocked).map_err(partly)
+}
+
+/// Where a filter that asks cannot be installed, one that does not still can: what it would ask about is what cannot be kept.
+fn asking_refusal(plan: &Plan, error: &std::io::Error) -> Refusal {
     let step = "seccomp(SECCOMP_FILTER_FLAG_NEW_LISTENER)";
-    let refusal = refusal_for(Layer::Limits, step, format!("threads = {}", plan.threads.unwrap_or(0)), error);
+    let refusal = match (plan.counted_threads(), plan.judged_listeners()) {
+        (Some(threads), _) => refusal_for(Layer::Limits, step, format!("threads = {threads}"), error),
+        (None, _) => refusal_for(Layer::Seccomp, step, "`listen`".to_owned(), error),
+    };
     if refusal.reason == Reason::Layer { Refusal { reason: Reason::Operation, ..refusal } } else { refusal }
 }
 
@@ -102,15 +177,37 @@ pub(crate) fn shape(plan: &Plan) -> Shape {
     Shape {
         paths,
         write: plan.writes(),
-        tcp: !plan.tcp_ports.is_empty(),
-        threads: plan.threads != Some(1),
+        private_root: plan.has_private_root(),
+        tcp: !plan.network.tcp_outbound.is_empty(),
+        udp: !plan.network.udp_outbound.is_empty(),
+        unix: plan.connects_locally(),
+        listen: match &plan.network.tcp_inbound {
+            Ports::Every => Gate::Open,
+            ports if ports.is_empty() => Gate::Closed,
+            _ if plan.judged_listeners().is_some() => Gate::Asked,
+            _ => Gate::Open,
+        },
+        // A datagram socket is bound before it sends; Landlock judges to which port.
+        bind_udp: !plan.network.udp_inbound.is_empty() || !plan.network.udp_outbound.is_empty(),
+        exec: plan.runs_programs(),
+        system_info: plan.system_info,
+        narrows: plan.narrows,
+        threads: match (plan.threads, plan.counted_threads()) {
+            (Some(1), _) => Gate::Closed,
+            (_, Some(_)) => Gate::Asked,
+            _ => Gate::Open,
+        },
         violation: if plan.kill_on_violation {
             crate::profile::Violation::Kill
         } else {
             crate::profile::Violation::Deny
         },
-        private_root: plan.has_private_root(),
     }
+}
+
+/// By what the questions of the filter are to be answered.
+pub(crate) fn rules(plan: &Plan) -> notify::Rules {
+    notify::Rules { threads: plan.counted_threads(), ports: plan.judged_listeners().unwrap_or_default().to_vec() }
 }
 
 /// What the SIGSYS handler of a worker is to do.
@@ -123,6 +220,14 @@ pub(crate) fn handler_mode(shape: &Shape) -> sigsys::Mode {
 }
 
 /// Refuses what the layers at hand cannot keep precisely, before anything is entered.
+///
+/// # Errors
+///
+/// The refusal names what is missing.
+pub(crate) fn check_requirements(plan: &Plan) -> Result<(), Refusal> {
+    requirements(plan, landlock::abi())
+}
+
 fn requirements(plan: &Plan, abi: landlock::Abi) -> Result<(), Refusal> {
     if !plan.layers.has(Layer::Landlock) {
         return Ok(());
@@ -135,15 +240,13 @@ fn requirements(plan: &Plan, abi: landlock::Abi) -> Result<(), Refusal> {
     if plan.writes() && !plan.has_private_root() && abi.version < 3 {
         return Err(Refusal { reason: Reason::Operation, ..abi.refusal("`write` needs Landlock ABI 3 or namespaces") });
     }
-    if !plan.tcp_ports.is_empty() && abi.version < 4 {
-        return Err(Refusal { reason: Reason::Operation, ..abi.refusal("`net = \"tcp:PORT\"` needs Landlock ABI 4") });
-    }
+    judged_ports(plan, abi)?;
+    local_sockets(plan, abi)?;
+    programs(plan, abi)?;
     // Without a root of its own, metadata is answered by opening the file, which Landlock judges by the right to read.
     if !plan.has_private_root()
-        && let Some(grant) = plan
-            .grants
-            .iter()
-            .find(|grant| !grant.rights.read && !grant.rights.write && grant.path() != std::path::Path::new("/"))
+        && let Some(grant) =
+            plan.grants.iter().find(|grant| grant.rights.is_metadata() && grant.path() != Path::new("/"))
     {
         return Err(own_refusal(
             Layer::Namespaces,
@@ -151,6 +254,79 @@ fn requirements(plan: &Plan, abi: landlock::Abi) -> Result<(), Refusal> {
             grant.path().display().to_string(),
             Reason::Operation,
         ));
+    }
+    Ok(())
+}
+
+/// Single ports are Landlock's to tell apart.
+fn judged_ports(plan: &Plan, abi: landlock::Abi) -> Result<(), Refusal> {
+    let network = &plan.network;
+    for (key, protocol, ports, needed) in [
+        ("net", "tcp", &network.tcp_outbound, 4),
+        ("listen", "tcp", &network.tcp_inbound, 4),
+        ("net", "udp", &network.udp_outbound, landlock::udp::ABI),
+        ("listen", "udp", &network.udp_inbound, landlock::udp::ABI),
+    ] {
+        if let Some(port) = ports.judged().first()
+            && abi.version < needed
+        {
+            let step = format!("telling {} ports apart needs Landlock ABI {needed}", protocol.to_uppercase());
+            let have = abi.refusal(&step);
+            let object = format!("{key} = \"{protocol}:{port}\"");
+            return Err(Refusal {
+                reason: Reason::Operation,
+                object,
+                step: format!("{step}; {}", have.object),
+                ..have
+            });
+        }
+    }
+    Ok(())
+}
+
+/// One Unix socket and no other: by a private root where nothing else has a name, or by Landlock.
+fn local_sockets(plan: &Plan, abi: landlock::Abi) -> Result<(), Refusal> {
+    const RESOLVES_UNIX: u32 = 9;
+    let Some(socket) = plan.grants.iter().find(|grant| grant.rights.connect) else { return Ok(()) };
+    if abi.version >= RESOLVES_UNIX {
+        return Ok(());
+    }
+    // A directory may hold other sockets, now or later.
+    let directory = plan.grants.iter().find(|grant| grant.kind == Kind::Directory);
+    let step = match directory {
+        _ if !plan.has_private_root() => "telling Unix sockets apart needs namespaces or Landlock ABI 9".to_owned(),
+        Some(directory) => {
+            format!("telling Unix sockets in {} apart needs Landlock ABI 9", directory.path().display())
+        }
+        None if !plan.network.is_empty() && abi.version < 6 => {
+            "keeping abstract Unix sockets away needs Landlock ABI 6 where there is a network".to_owned()
+        }
+        None => return Ok(()),
+    };
+    let object = socket.path().display().to_string();
+    Err(Refusal { reason: Reason::Operation, object, ..abi.refusal(&step) })
+}
+
+/// Programs have no handler of gaol's that could answer for what filters cannot see.
+fn programs(plan: &Plan, abi: landlock::Abi) -> Result<(), Refusal> {
+    let Some(program) = plan.grants.iter().find(|grant| grant.rights.execute) else { return Ok(()) };
+    let object = || program.path().display().to_string();
+    if !plan.has_private_root() {
+        if !plan.sees_everything() {
+            let step = "keep metadata from a program";
+            return Err(own_refusal(Layer::Namespaces, step, object(), Reason::Operation));
+        }
+        if abi.version < 6 {
+            let step = "keeping a program's signals inside needs namespaces or Landlock ABI 6";
+            return Err(Refusal { reason: Reason::Operation, object: object(), ..abi.refusal(step) });
+        }
+    }
+    if plan.family_limit().is_some() || !plan.has_private_root() {
+        let list = "/proc/thread-self/children";
+        std::fs::metadata(list).map_err(|error| Refusal {
+            reason: Reason::Operation,
+            ..refusal_for(Layer::Limits, &format!("count a program's processes by {list}"), object(), &error)
+        })?;
     }
     Ok(())
 }

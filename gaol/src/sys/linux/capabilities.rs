@@ -7,6 +7,11 @@ use super::refusal;
 use crate::plan::Refusal;
 use crate::support::Layer;
 
+/// Whether they can be looked at, which a filter around the process may refuse.
+pub(crate) fn check() -> Result<(), Refusal> {
+    rustix::thread::capabilities(None).map(drop).map_err(|errno| refused("capget", errno))
+}
+
 /// Empties every capability set and locks the securebits, so that uid 0 is a number like any other.
 pub(crate) fn drop_all() -> Result<(), Refusal> {
     let held = rustix::thread::capabilities(None).map_err(|errno| refused("capget", errno))?;

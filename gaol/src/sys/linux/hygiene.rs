@@ -6,15 +6,18 @@ use super::refusal;
 use crate::plan::Refusal;
 use crate::support::Layer;
 
-/// Makes the process undumpable, leaves the working directory and gives up the terminal.
+/// Gives up the terminal.
 ///
 /// Descriptors and signals were reset when the zygote started, the environment was empty from its exec on.
-pub(crate) fn enter() -> Result<(), Refusal> {
+pub(crate) fn leave_terminal() {
     // A session of its own has no controlling terminal: TIOCSTI and job control have nothing to act on.
     // The only error is that the process leads a session already.
     let _ = rustix::process::setsid();
-    rustix::process::chdir("/").map_err(|errno| refusal(Layer::Hygiene, "chdir(\"/\")", &errno.into()))?;
-    Ok(())
+}
+
+/// Leaves the working directory.
+pub(crate) fn leave_directory() -> Result<(), Refusal> {
+    rustix::process::chdir("/").map_err(|errno| refusal(Layer::Hygiene, "chdir(\"/\")", &errno.into()))
 }
 
 /// Keeps memory out of core dumps and out of the reach of ptrace.

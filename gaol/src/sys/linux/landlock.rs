@@ -14,9 +14,11 @@ use landlock::{
 };
 use rustix::fs::{Mode, OFlags};
 
-use super::{own_refusal, refusal_for};
-use crate::plan::{Grant, Identity, Kind, Plan, Reason, Refusal, Rights};
+use super::{own_refusal, refusal, refusal_for};
+use crate::plan::{Grant, Identity, Kind, Plan, Ports, Reason, Refusal, Rights};
 use crate::support::Layer;
+
+pub(crate) mod udp;
 
 /// The kernel's Landlock, or why there is none.
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +59,8 @@ pub(crate) fn abi() -> Abi {
 pub(crate) struct Preparing {
     ruleset: RulesetCreated,
     abi: ABI,
+    /// The rules about UDP, where there is a network and the kernel knows them.
+    udp: Option<OwnedFd>,
 }
 
 /// Creates the ruleset and adds what is not a path. `None` where the kernel has no Landlock and the plan needs none.
@@ -64,23 +68,40 @@ pub(crate) fn prepare(plan: &Plan, abi: Abi) -> Result<Option<Preparing>, Refusa
     if abi.version == 0 {
         return Ok(None);
     }
+    let udp = if abi.version >= udp::ABI && !plan.network.is_empty() {
+        udp::create(&plan.network).map_err(|error| refusal(Layer::Landlock, "create a ruleset for UDP", &error))?
+    } else {
+        None
+    };
     let abi = ABI::from(i32::try_from(abi.version).unwrap_or(i32::MAX));
-    create(plan, abi).map(|ruleset| Some(Preparing { ruleset, abi })).map_err(|error| refused("create", &error))
+    create(plan, abi).map(|ruleset| Some(Preparing { ruleset, abi, udp })).map_err(|error| refused("create", &error))
 }
 
 fn create(plan: &Plan, abi: ABI) -> Result<RulesetCreated, RulesetError> {
     let mut ruleset =
         Ruleset::default().set_compatibility(CompatLevel::HardRequirement).handle_access(AccessFs::from_all(abi))?;
     // A right that is handled and never added is refused everywhere, so everything the kernel knows is handled.
-    if abi >= ABI::V4 {
-        ruleset = ruleset.handle_access(AccessNet::from_all(abi))?;
+    // Every port is what no rule can say: a direction in which all are allowed is left to the filters.
+    let mut handled = AccessNet::from_all(abi);
+    for (ports, access) in
+        [(&plan.network.tcp_outbound, AccessNet::ConnectTcp), (&plan.network.tcp_inbound, AccessNet::BindTcp)]
+    {
+        if *ports == Ports::Every {
+            handled.remove(access);
+        }
+    }
+    if !handled.is_empty() {
+        ruleset = ruleset.handle_access(handled)?;
     }
     if abi >= ABI::V6 {
         ruleset = ruleset.scope(Scope::from_all(abi))?;
     }
     let mut ruleset = ruleset.create()?.set_compatibility(CompatLevel::HardRequirement);
-    for &port in &plan.tcp_ports {
+    for &port in plan.network.tcp_outbound.judged() {
         ruleset = ruleset.add_rule(NetPort::new(port, AccessNet::ConnectTcp))?;
+    }
+    for &port in plan.network.tcp_inbound.judged() {
+        ruleset = ruleset.add_rule(NetPort::new(port, AccessNet::BindTcp))?;
     }
     // `no_new_privs` is a step of its own, for the filters need it where there is no Landlock.
     Ok(ruleset.no_new_privs(false))
@@ -90,6 +111,10 @@ impl Preparing {
     /// Allows what `grant` allows, beneath the file that `fd` is.
     pub(crate) fn grant(mut self, grant: &Grant, fd: impl AsFd) -> Result<Self, Refusal> {
         let rights = access(grant.rights, grant.kind, self.abi);
+        // A file of which only metadata is granted, or a socket, where the private root alone judges these.
+        if rights.is_empty() {
+            return Ok(self);
+        }
         self.ruleset = self
             .ruleset
             .add_rule(PathBeneath::new(fd, rights))
@@ -97,28 +122,63 @@ impl Preparing {
         Ok(self)
     }
 
+    /// Whether it is two rulesets, one of them about UDP.
+    pub(crate) fn has_udp(&self) -> bool {
+        self.udp.is_some()
+    }
+
     /// Restricts the process for good.
     pub(crate) fn enter(self) -> Result<(), Refusal> {
-        self.ruleset.restrict_self().map(drop).map_err(|error| refused("restrict self", &error))
+        self.ruleset.restrict_self().map_err(|error| refused("restrict self", &error))?;
+        self.udp.map_or(Ok(()), |ruleset| {
+            udp::enter(&ruleset).map_err(|error| refusal(Layer::Landlock, "restrict self", &error))
+        })
     }
 }
 
+/// Puts the process, and what it starts from now on, in a domain that no signal leaves. Files and ports are not judged.
+///
+/// # Errors
+///
+/// The kernel's: it knows no scopes before ABI 6.
+pub(crate) fn scope_signals() -> Result<(), RulesetError> {
+    Ruleset::default()
+        .set_compatibility(CompatLevel::HardRequirement)
+        .scope(Scope::Signal)?
+        .create()?
+        .restrict_self()
+        .map(drop)
+}
+
+/// By what a path is opened for a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Opening {
+    /// O_PATH: neither a device nor a pipe notices.
+    Name,
+    /// Its contents, as far as it is granted: a process that is confined already has no O_PATH, and cannot follow links by itself.
+    Contents,
+}
+
 /// Adds the paths where there is no private root to bind them into.
-pub(crate) fn grant_paths(plan: &Plan, ruleset: Option<Preparing>) -> Result<Option<Preparing>, Refusal> {
+pub(crate) fn grant_paths(
+    plan: &Plan,
+    ruleset: Option<Preparing>,
+    opening: Opening,
+) -> Result<Option<Preparing>, Refusal> {
     let Some(mut ruleset) = ruleset else { return Ok(None) };
     for grant in &plan.grants {
-        let fd = open(grant, Layer::Landlock)?;
+        let fd = open(grant, Layer::Landlock, opening)?;
         ruleset = ruleset.grant(grant, fd)?;
     }
     Ok(Some(ruleset))
 }
 
 /// Opens a granted path by its real name and checks that it is what the parent saw.
-pub(crate) fn open(grant: &Grant, layer: Layer) -> Result<OwnedFd, Refusal> {
+pub(crate) fn open(grant: &Grant, layer: Layer, opening: Opening) -> Result<OwnedFd, Refusal> {
     let object = || grant.path().display().to_string();
     let path: &Path = grant.path();
     let failed = |error: rustix::io::Errno| {
-        let refusal = refusal_for(layer, "open(O_PATH)", object(), &error.into());
+        let refusal = refusal_for(layer, "open a granted path", object(), &error.into());
         match error {
             rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR | rustix::io::Errno::LOOP => {
                 Refusal { reason: Reason::Changed, ..refusal }
@@ -128,8 +188,12 @@ pub(crate) fn open(grant: &Grant, layer: Layer) -> Result<OwnedFd, Refusal> {
             _ => refusal,
         }
     };
-    let fd =
-        rustix::fs::open(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty()).map_err(failed)?;
+    let access = match opening {
+        Opening::Name => OFlags::PATH | OFlags::NOFOLLOW,
+        Opening::Contents if grant.rights.read || grant.kind == Kind::Directory => OFlags::RDONLY | OFlags::NONBLOCK,
+        Opening::Contents => OFlags::WRONLY | OFlags::NONBLOCK,
+    };
+    let fd = rustix::fs::open(path, access | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty()).map_err(failed)?;
     let stat = rustix::fs::fstat(&fd).map_err(failed)?;
     if (Identity { device: stat.st_dev, inode: stat.st_ino }) != grant.identity {
         return Err(own_refusal(layer, "find what the parent saw", object(), Reason::Changed));
@@ -146,6 +210,12 @@ fn access(rights: Rights, kind: Kind, abi: ABI) -> BitFlags<AccessFs> {
     }
     if rights.read {
         access |= AccessFs::ReadFile;
+    }
+    if rights.execute {
+        access |= AccessFs::Execute;
+    }
+    if rights.connect && abi >= ABI::V9 {
+        access |= AccessFs::ResolveUnix;
     }
     if rights.write {
         access |= AccessFs::WriteFile;

@@ -19,10 +19,37 @@ pub(crate) fn enter(plan: &Plan, mapped: u64) -> Result<(), Refusal> {
     lower(Resource::As, plan.memory.map(|memory| address_space(mapped, memory)), "setrlimit(RLIMIT_AS)")?;
     lower(Resource::Stack, Some(STACK), "setrlimit(RLIMIT_STACK)")?;
     lower(Resource::Fsize, plan.file_size, "setrlimit(RLIMIT_FSIZE)")?;
-    lower(Resource::Core, Some(0), "setrlimit(RLIMIT_CORE)")?;
+    // One byte is what no dump fits into, and the one limit at which the kernel does not start a program to pipe a dump to either: for
+    // processes that are, or by an exec become, dumpable.
+    let core = if plan.runs_programs() || plan.judged_listeners().is_some() { 1 } else { 0 };
+    lower(Resource::Core, Some(core), "setrlimit(RLIMIT_CORE)")?;
+    if let Some(limit) = plan.family_limit()
+        && plan.has_private_root()
+        && counts_by_namespace()
+    {
+        // The template, or init, is one more.
+        lower(Resource::Nproc, Some(limit.saturating_add(1)), "setrlimit(RLIMIT_NPROC)")?;
+    }
     // Locked memory and message queues are nothing that a profile can ask for.
     lower(Resource::Memlock, Some(0), "setrlimit(RLIMIT_MEMLOCK)")?;
     lower(Resource::Msgqueue, Some(0), "setrlimit(RLIMIT_MSGQUEUE)")
+}
+
+/// Whether the kernel counts a user's processes in each user namespace by itself: from Linux 5.14 on.
+fn counts_by_namespace() -> bool {
+    let release = rustix::system::uname();
+    let mut numbers = release.release().to_str().unwrap_or_default().split(|letter: char| !letter.is_ascii_digit());
+    let mut next = || numbers.next().and_then(|number| number.parse::<u32>().ok()).unwrap_or(0);
+    (next(), next()) >= (5, 14)
+}
+
+/// Lowers the limits of a process that has some already, which are never raised.
+///
+/// `mapped` is what the process has mapped now, in bytes.
+pub(crate) fn lower_all(plan: &Plan, mapped: u64) -> Result<(), Refusal> {
+    lower(Resource::Data, plan.memory, "setrlimit(RLIMIT_DATA)")?;
+    lower(Resource::As, plan.memory.map(|memory| address_space(mapped, memory)), "setrlimit(RLIMIT_AS)")?;
+    lower(Resource::Fsize, plan.file_size, "setrlimit(RLIMIT_FSIZE)")
 }
 
 /// Bytes of address space for a worker with `memory` bytes: twice as much, and room for what is reserved without being used (stacks of
@@ -51,6 +78,17 @@ pub(crate) fn limit_cpu(seconds: u64) -> std::io::Result<()> {
     // SIGXCPU says why; a worker that blocks it is killed a second later.
     let limit = Rlimit { current: Some(seconds), maximum: Some(seconds + 1) };
     rustix::process::setrlimit(Resource::Cpu, limit).map_err(Into::into)
+}
+
+/// The same for a process that may have one already, which is never raised.
+pub(crate) fn lower_cpu(plan: &Plan) -> Result<(), Refusal> {
+    let Some(seconds) = plan.cpu_seconds else { return Ok(()) };
+    let held = rustix::process::getrlimit(Resource::Cpu);
+    let most = |limit: u64| held.maximum.map_or(limit, |maximum| maximum.min(limit));
+    let current = held.current.map_or(seconds, |current| current.min(seconds));
+    let limit = Rlimit { current: Some(most(current)), maximum: Some(most(seconds + 1)) };
+    rustix::process::setrlimit(Resource::Cpu, limit)
+        .map_err(|errno| refusal(Layer::Limits, "setrlimit(RLIMIT_CPU)", &errno.into()))
 }
 
 /// Sets soft and hard limit to `limit`, or to what the process was left with where that is less.

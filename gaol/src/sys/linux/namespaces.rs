@@ -16,7 +16,7 @@ use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags,
 };
 
-use super::landlock::{self, Preparing};
+use super::landlock::{self, Opening, Preparing};
 use super::{refusal, refusal_for};
 use crate::plan::{Grant, Kind, Plan, Reason, Refusal};
 use crate::support::Layer;
@@ -49,7 +49,7 @@ pub(crate) fn enter(plan: &Plan, ids: Ids, mut ruleset: Option<Preparing>) -> Re
         .map_err(refused("mount(MS_REC | MS_PRIVATE)"))?;
     let mut trees = Vec::with_capacity(plan.grants.len());
     for grant in &plan.grants {
-        let fd = landlock::open(grant, Layer::Namespaces)?;
+        let fd = landlock::open(grant, Layer::Namespaces, Opening::Name)?;
         if let Some(preparing) = ruleset {
             ruleset = Some(preparing.grant(grant, &fd)?);
         }
@@ -114,6 +114,10 @@ fn copy_tree(grant: &Grant, fd: OwnedFd) -> Result<OwnedFd, Refusal> {
     if grant.kind == Kind::Device {
         // The one device that was named is what is granted.
         attributes &= !libc::MOUNT_ATTR_NODEV;
+    }
+    if grant.rights.map {
+        // Landlock says what of it may be run.
+        attributes &= !libc::MOUNT_ATTR_NOEXEC;
     }
     if !grant.rights.write {
         attributes |= libc::MOUNT_ATTR_RDONLY;

@@ -1,20 +1,29 @@
-//! Threads, counted: a filter that asks before each one, and the answers.
+//! Answers for a sandbox from outside of it: a filter asks before each new thread, and before a socket listens.
 //!
 //! The kernel has a limit on processes and threads of a *user* (`RLIMIT_NPROC`), which does not bind uid 0 and cannot tell one worker from
-//! another. So the filter hands every creation of a thread to the zygote, which stands outside of the sandbox, and lets it go on or fail.
+//! another. So the filter hands every creation of a thread to whoever holds its listener, outside of the sandbox, who lets it go on or
+//! fail. And a socket that was never bound listens on a port of the kernel's choice, which neither the filter nor Landlock sees:
+//! the holder of the listener looks at the socket, and makes it listen itself.
 //!
-//! Letting a call go on (`SECCOMP_USER_NOTIF_FLAG_CONTINUE`) is safe here, where it is not in general: all that was judged stands in
+//! Letting a call go on (`SECCOMP_USER_NOTIF_FLAG_CONTINUE`) is safe for threads, where it is not in general: all that was judged stands in
 //! registers, which the sleeping thread cannot change, and the filter looked at them before it asked.
+//!
+//! Processes are not asked about. A signal that comes before the question is read makes the call fail with EINTR, which fork(2) never
+//! does and shells do not expect: see [`family`](super::family).
 //!
 //! # Safety
 //!
 //! `seccomp(2)` and its three `ioctl(2)`s are called directly, with structures of the kernel's own layout that live through each call.
 #![allow(unsafe_code)]
 
+use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
+use rustix::io::Errno;
+use rustix::net::SocketType;
+use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags};
 use seccompiler::BpfProgram;
 
 /// Installs a filter whose questions are put to the descriptor that is returned. This cannot be undone.
@@ -41,30 +50,40 @@ pub(crate) fn install(program: &BpfProgram) -> io::Result<OwnedFd> {
     }
 }
 
+/// By what to answer.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Rules {
+    /// Threads that one process may have. `None`: as many as it likes.
+    pub(crate) threads: Option<u64>,
+    /// Ports that a socket may listen on.
+    pub(crate) ports: Vec<u16>,
+}
+
 /// How long a thread that was let go on may take to be counted. It is in the middle of a system call that does not wait.
 const ON_ITS_WAY: Duration = Duration::from_millis(50);
 
-/// Answers for one template and its workers.
+/// Answers for the processes under one filter.
 #[derive(Debug)]
-pub(crate) struct Counter {
+pub(crate) struct Supervisor {
     listener: OwnedFd,
-    /// Threads that one process may have.
-    limit: u64,
+    rules: Rules,
     /// Threads that were let go on and may not show in the count yet.
     on_their_way: Vec<OnItsWay>,
 }
 
 #[derive(Debug)]
 struct OnItsWay {
-    process: u32,
+    group: u32,
     /// The thread that asked, which cannot ask again before it has its answer.
     creator: u32,
+    /// Who was there when it was let go on.
+    before: BTreeSet<u32>,
     since: Instant,
 }
 
-impl Counter {
-    pub(crate) fn new(listener: OwnedFd, limit: u64) -> Self {
-        Self { listener, limit, on_their_way: Vec::new() }
+impl Supervisor {
+    pub(crate) fn new(listener: OwnedFd, rules: Rules) -> Self {
+        Self { listener, rules, on_their_way: Vec::new() }
     }
 
     pub(crate) fn listener(&self) -> &OwnedFd {
@@ -89,35 +108,96 @@ impl Counter {
                 error => Err(error),
             };
         }
-        let allowed = self.judge(question.pid);
-        let response = libc::seccomp_notif_resp {
-            id: question.id,
-            val: 0,
-            error: if allowed { 0 } else { -libc::EAGAIN },
-            flags: if allowed { libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE as u32 } else { 0 },
-        };
+        let mut response = libc::seccomp_notif_resp { id: question.id, val: 0, error: 0, flags: 0 };
+        if libc::c_long::from(question.data.nr) == libc::SYS_listen {
+            if let Err(errno) = self.listen(&question) {
+                response.error = -errno.raw_os_error();
+            }
+        } else if self.judge(question.pid) {
+            response.flags = libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE as u32;
+        } else {
+            response.error = -libc::EAGAIN;
+        }
         // SAFETY: the listener is open, and `response` is the structure that this request reads. It fails when the thread is gone,
         // which leaves nothing to answer: the id belongs to that one question, so no other thread can get its answer.
         unsafe { libc::ioctl(self.listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_SEND, &raw const response) };
         Ok(())
     }
 
-    /// Whether the process of `thread` may have one more. What cannot be counted may not grow.
+    /// Whether `thread` may make one more. What cannot be counted may not grow.
     fn judge(&mut self, thread: u32) -> bool {
+        let Some(limit) = self.rules.threads else { return true };
+        let Some(group) = process_of(thread) else { return false };
+        let counted = tasks(group);
+        if counted.is_empty() {
+            return false;
+        }
         self.on_their_way.retain(|other| other.creator != thread && other.since.elapsed() < ON_ITS_WAY);
-        let Some((process, threads)) = count(thread) else { return false };
-        let coming = self.on_their_way.iter().filter(|other| other.process == process).count() as u64;
-        let allowed = threads + coming < self.limit;
+        // What has come since it was let go on is counted; each one that came stands for one that was let go on.
+        let mut come = BTreeSet::new();
+        self.on_their_way.retain(|other| {
+            let arrived = (other.group == group)
+                .then(|| counted.difference(&other.before).find(|task| !come.contains(*task)).copied())
+                .flatten();
+            come.extend(arrived);
+            arrived.is_none()
+        });
+        let coming = self.on_their_way.iter().filter(|other| other.group == group).count() as u64;
+        let allowed = counted.len() as u64 + coming < limit;
         if allowed {
-            self.on_their_way.push(OnItsWay { process, creator: thread, since: Instant::now() });
+            self.on_their_way.push(OnItsWay { group, creator: thread, before: counted, since: Instant::now() });
         }
         allowed
     }
+
+    /// Makes the socket of a question listen, if it is one that may.
+    ///
+    /// The socket is looked at and made to listen through a descriptor of our own, so nothing that the child does to its own descriptors
+    /// or memory meanwhile changes which socket that is. What it does to the socket itself is found by looking again.
+    fn listen(&self, question: &libc::seccomp_notif) -> Result<(), Errno> {
+        let [fd, backlog, ..] = question.data.args;
+        let process = process_of(question.pid).ok_or(Errno::SRCH)?;
+        let process = i32::try_from(process).ok().and_then(Pid::from_raw).ok_or(Errno::SRCH)?;
+        let process = rustix::process::pidfd_open(process, PidfdFlags::empty())?;
+        if !self.still_asks(question.id) {
+            return Err(Errno::SRCH);
+        }
+        // A kernel `int`: the upper half of the register does not count.
+        let fd = RawFd::try_from(fd as u32).map_err(|_| Errno::BADF)?;
+        let socket = rustix::process::pidfd_getfd(&process, fd, PidfdGetfdFlags::empty())?;
+        self.may_listen(&socket)?;
+        rustix::net::listen(&socket, (backlog as u32).cast_signed())?;
+        self.may_listen(&socket).inspect_err(|_| {
+            let _ = rustix::net::shutdown(&socket, rustix::net::Shutdown::Both);
+        })
+    }
+
+    /// Whether the thread that asked still waits, so that its ids are still its own.
+    fn still_asks(&self, id: u64) -> bool {
+        // SAFETY: the listener is open, and `id` is the number that this request reads.
+        unsafe { libc::ioctl(self.listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_ID_VALID, &raw const id) == 0 }
+    }
+
+    /// Whether a socket is a TCP socket that is bound to a port of the profile. EACCES where it is not, as from Landlock.
+    fn may_listen(&self, socket: &OwnedFd) -> Result<(), Errno> {
+        let is_tcp = rustix::net::sockopt::socket_type(socket)? == SocketType::STREAM
+            && matches!(rustix::net::sockopt::socket_protocol(socket)?, Some(rustix::net::ipproto::TCP));
+        let port = match std::net::SocketAddr::try_from(rustix::net::getsockname(socket)?) {
+            Ok(address) => address.port(),
+            Err(_) => return Err(Errno::ACCESS),
+        };
+        if is_tcp && self.rules.ports.contains(&port) { Ok(()) } else { Err(Errno::ACCESS) }
+    }
 }
 
-/// The process that a thread belongs to, and how many threads that has.
-fn count(thread: u32) -> Option<(u32, u64)> {
+/// The process that a thread belongs to.
+fn process_of(thread: u32) -> Option<u32> {
     let status = std::fs::read_to_string(format!("/proc/{thread}/status")).ok()?;
-    let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<u64>().ok());
-    Some((u32::try_from(field("Tgid:")?).ok()?, field("Threads:")?))
+    status.lines().find_map(|line| line.strip_prefix("Tgid:")?.trim().parse().ok())
+}
+
+/// The threads of a process. None where it has ended.
+fn tasks(process: u32) -> BTreeSet<u32> {
+    let tasks = std::fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+    tasks.filter_map(|task| task.file_name().to_str()?.parse().ok()).collect()
 }

@@ -9,7 +9,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketType};
 
-use super::own_refusal;
+use super::{own_refusal, refusal_for};
 use crate::plan::{Plan, Reason, Refusal};
 use crate::support::Layer;
 
@@ -21,7 +21,7 @@ pub(crate) fn canaries(plan: &Plan, landlocked: bool) -> Result<(), Refusal> {
     if (landlocked && plan.has_paths()) || (filtered && !lethal && !plan.has_paths()) {
         open_root(plan)?;
     }
-    if landlocked && !plan.tcp_ports.is_empty() {
+    if landlocked && !plan.network.tcp_outbound.judged().is_empty() {
         connect(plan)?;
     } else if filtered {
         make_socket(plan)?;
@@ -30,6 +30,28 @@ pub(crate) fn canaries(plan: &Plan, landlocked: bool) -> Result<(), Refusal> {
         make_memory_file()?;
     }
     Ok(())
+}
+
+/// The same for what the filter asks about, once somebody answers.
+pub(crate) fn answered_canaries(plan: &Plan) -> Result<(), Refusal> {
+    if plan.judged_listeners().is_none() {
+        return Ok(());
+    }
+    let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None)
+        .map_err(|errno| flew(Layer::Seccomp, "socket(AF_INET)", errno))?;
+    // It was not bound, so it would listen on a port of the kernel's choice.
+    match rustix::net::listen(&socket, 1) {
+        Err(Errno::ACCESS) => Ok(()),
+        Ok(()) => Err(flown(Layer::Seccomp, "listen")),
+        // Whoever is asked could not look at the socket: another security module keeps processes apart.
+        Err(errno) => {
+            let step = "look at sockets that are to listen: pidfd_getfd";
+            Err(Refusal {
+                reason: Reason::Operation,
+                ..refusal_for(Layer::Seccomp, step, "listen".to_owned(), &errno.into())
+            })
+        }
+    }
 }
 
 /// Opens `/` for reading, which every machine has and only a profile that names it may read.
@@ -46,7 +68,7 @@ fn open_root(plan: &Plan) -> Result<(), Refusal> {
 
 /// Connects to a port that is not granted.
 fn connect(plan: &Plan) -> Result<(), Refusal> {
-    let Some(port) = (1..=u16::MAX).find(|port| !plan.tcp_ports.contains(port)) else { return Ok(()) };
+    let Some(port) = (1..=u16::MAX).find(|port| !plan.network.tcp_outbound.contains(*port)) else { return Ok(()) };
     let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None)
         .map_err(|errno| flew(Layer::Seccomp, "socket(AF_INET)", errno))?;
     match rustix::net::connect(&socket, &std::net::SocketAddrV4::new(std::net::Ipv4Addr::LOCALHOST, port)) {
@@ -56,10 +78,10 @@ fn connect(plan: &Plan) -> Result<(), Refusal> {
     }
 }
 
-/// Makes a socket of a family that the profile does not have. Netlink is for templates whose ports nothing judges: those of tests.
+/// Makes a socket of a family that the profile does not have.
 fn make_socket(plan: &Plan) -> Result<(), Refusal> {
-    let family = if plan.tcp_ports.is_empty() { AddressFamily::INET } else { AddressFamily::NETLINK };
-    match rustix::net::socket(family, SocketType::STREAM, None) {
+    let family = if plan.network.is_empty() { AddressFamily::INET } else { AddressFamily::NETLINK };
+    match rustix::net::socket(family, SocketType::RAW, None) {
         Err(Errno::AFNOSUPPORT) => Ok(()),
         Err(errno) => Err(flew(Layer::Seccomp, "socket", errno)),
         Ok(_) => Err(flown(Layer::Seccomp, "socket")),

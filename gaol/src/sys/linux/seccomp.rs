@@ -20,8 +20,6 @@ mod eval;
 mod rule;
 mod syscalls;
 
-use rule::Action;
-
 pub(crate) use syscalls::name;
 
 /// What stands behind a path that a worker names.
@@ -33,6 +31,17 @@ pub(crate) enum Paths {
     Visible,
     /// Only Landlock decides, and it does not judge stat: the SIGSYS handler answers for the family.
     Judged,
+}
+
+/// Who says whether something may happen once more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Gate {
+    /// It may not.
+    Closed,
+    /// The filter's listener is asked each time.
+    Asked,
+    /// It may.
+    Open,
 }
 
 /// All that the filters depend on.
@@ -47,10 +56,33 @@ pub(crate) struct Shape {
     pub(crate) private_root: bool,
     /// TCP connections may be opened, to the ports that Landlock allows.
     pub(crate) tcp: bool,
-    /// More than one thread may run.
-    pub(crate) threads: bool,
+    /// Datagrams may be sent over UDP, to the ports that Landlock allows.
+    pub(crate) udp: bool,
+    /// Unix sockets may be connected, to the paths that the private root or Landlock allows.
+    pub(crate) unix: bool,
+    /// TCP sockets may listen, on the ports that Landlock lets them be bound to. A socket that was not bound would listen on any port:
+    /// whoever is asked looks at that.
+    pub(crate) listen: Gate,
+    /// UDP sockets may be bound, to the ports that Landlock allows.
+    pub(crate) bind_udp: bool,
+    /// Programs may be run, where Landlock allows it: processes may be forked, code may be mapped, and no signal handler of gaol's
+    /// survives in them. Implies `Paths::Visible`.
+    pub(crate) exec: bool,
+    /// sysinfo(2) may be asked.
+    pub(crate) system_info: bool,
+    /// The process may enter a narrower sandbox: more filters, more Landlock.
+    pub(crate) narrows: bool,
+    /// More threads, and with `exec` more processes.
+    pub(crate) threads: Gate,
     /// What a refused call does.
     pub(crate) violation: Violation,
+}
+
+impl Shape {
+    /// Whether its filter has a listener.
+    pub(crate) fn asks(&self) -> bool {
+        self.threads == Gate::Asked || self.listen == Gate::Asked
+    }
 }
 
 /// The filter of a template.
@@ -58,19 +90,7 @@ pub(crate) struct Shape {
 /// It allows what a worker may do, and what a template must still do: fork workers, wait for them, kill them and
 /// install the worker's filter.
 pub(crate) fn template_filter(shape: &Shape) -> BpfProgram {
-    assemble(shape, if shape.threads { Action::Allow } else { Action::Answer(libc::EAGAIN) })
-}
-
-/// The same, but every creation of a thread is put to the filter's listener. Nothing else is.
-///
-/// What it is asked about, the filter has looked at: the flags are those of a thread and no others, and stand in a
-/// register.
-pub(crate) fn counting_filter(shape: &Shape) -> BpfProgram {
-    assemble(shape, Action::Ask)
-}
-
-fn assemble(shape: &Shape, thread: Action) -> BpfProgram {
-    let table = syscalls::template(shape, thread);
+    let table = syscalls::template(shape);
     bpf::assemble_whole(&table, syscalls::UNLISTED, syscalls::NEWEST, shape.violation)
 }
 
@@ -88,7 +108,7 @@ pub(crate) struct WorkerFilter {
 impl WorkerFilter {
     /// For workers of `shape`.
     pub(crate) fn new(shape: &Shape) -> Self {
-        let program = bpf::assemble_addition(&syscalls::worker(SOMEBODY), shape.violation);
+        let program = bpf::assemble_addition(&syscalls::worker(shape, SOMEBODY), shape.violation);
         let own = (0..program.len()).filter(|index| program[*index].k == SOMEBODY).collect();
         Self { program, own }
     }

@@ -6,6 +6,8 @@
 //! the one handler installed here calls only async-signal-safe functions.
 #![allow(unsafe_code)]
 
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicUsize, Ordering};
 
 /// Resets what survives an exec: ignored signals and the mask. SIGPIPE is ignored afterwards, as in every Rust program.
@@ -28,6 +30,90 @@ pub(crate) fn reset() {
     unsafe { libc::sigemptyset(&raw mut none) };
     // SAFETY: `none` is initialised; a null old set is allowed.
     unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut()) };
+}
+
+/// Resets what [`reset`] leaves as a Rust program has it: another program that writes into a pipe which nobody reads ends.
+pub(crate) fn reset_for_program() {
+    for signal in [libc::SIGPIPE, libc::SIGXFSZ, libc::SIGSEGV, libc::SIGBUS] {
+        // SAFETY: SIG_DFL is valid for every signal.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+}
+
+/// The signals that come to a process, as something to read.
+pub(crate) struct Incoming(OwnedFd);
+
+impl From<OwnedFd> for Incoming {
+    /// Of a copy of another one's descriptor: it is about the process that reads it.
+    fn from(fd: OwnedFd) -> Self {
+        Self(fd)
+    }
+}
+
+impl Incoming {
+    pub(crate) fn fd(&self) -> &OwnedFd {
+        &self.0
+    }
+
+    /// The numbers of those that have come.
+    pub(crate) fn read(&self) -> Vec<i32> {
+        let mut numbers = Vec::new();
+        // The kernel writes whole records of this size, whose first field is the number.
+        let mut record = [0_u8; size_of::<libc::signalfd_siginfo>()];
+        while rustix::io::retry_on_intr(|| rustix::io::read(&self.0, &mut record)) == Ok(record.len()) {
+            let [a, b, c, d, ..] = record;
+            numbers.push(u32::from_ne_bytes([a, b, c, d]).cast_signed());
+        }
+        numbers
+    }
+}
+
+/// Blocks every signal that can be blocked, and takes them in from a descriptor instead.
+pub(crate) fn take_all() -> io::Result<Incoming> {
+    // SAFETY: an all-zero sigset_t is a valid empty set on Linux, and `sigfillset` fills it in any case.
+    let mut all: libc::sigset_t = unsafe { std::mem::zeroed() };
+    // SAFETY: `all` is a live sigset_t.
+    unsafe { libc::sigfillset(&raw mut all) };
+    // SAFETY: `all` is initialised; a null old set is allowed.
+    if unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const all, std::ptr::null_mut()) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: -1 asks for a new descriptor; the kernel reads the set before it returns.
+    let fd = unsafe { libc::signalfd(-1, &raw const all, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel has just made this descriptor for us.
+    Ok(Incoming(unsafe { OwnedFd::from_raw_fd(fd) }))
+}
+
+/// Sends a signal by number, real-time ones included, to the process of a pidfd.
+pub(crate) fn send(process: &OwnedFd, signal: i32) {
+    // SAFETY: takes numbers only, and no signal information: as if by kill(2).
+    unsafe {
+        libc::syscall(libc::SYS_pidfd_send_signal, process.as_raw_fd(), signal, std::ptr::null::<libc::siginfo_t>(), 0)
+    };
+}
+
+/// Ends this process by a signal, without a core dump, whatever was done about that signal before.
+pub(crate) fn end_by(signal: i32) -> ! {
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+    // What the kernel takes for a sigaction with the default action. libc's own calls refuse the signals that it keeps for itself.
+    let zeros = [0_u64; 4];
+    // SAFETY: `zeros` is at least as long as the kernel's sigaction, which it reads; the set of signals is 8 bytes.
+    unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, zeros.as_ptr(), std::ptr::null_mut::<u64>(), 8) };
+    // No other that has come meanwhile is let in before it.
+    let others = !(1_u64 << (signal - 1));
+    // SAFETY: the kernel reads the 8 bytes of `others`.
+    unsafe {
+        libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &raw const others, std::ptr::null_mut::<u64>(), 8)
+    };
+    let own = rustix::process::getpid().as_raw_nonzero().get();
+    // SAFETY: takes numbers only.
+    unsafe { libc::syscall(libc::SYS_kill, own, signal) };
+    // One that ends nothing by default.
+    // SAFETY: `_exit` takes a number and does not return.
+    unsafe { libc::_exit(128 + signal) }
 }
 
 /// Undoes a negative nice value and a real-time class, which an application may have and a child must not.

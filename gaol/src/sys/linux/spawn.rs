@@ -6,6 +6,7 @@
 //! its children), so no lock is held by a thread that the child lacks, and the child may allocate.
 #![allow(unsafe_code)]
 
+use std::ffi::{CStr, CString};
 use std::io;
 
 use rustix::process::Pid;
@@ -34,6 +35,17 @@ pub(crate) fn fork_into(flags: libc::c_int) -> io::Result<Side> {
     side(unsafe { libc::syscall(libc::SYS_clone, flags, 0_usize, 0_usize, 0_usize, 0_usize) })
 }
 
+/// Becomes another program. Returns only if that failed.
+pub(crate) fn execute(path: &CStr, arguments: &[CString], environment: &[CString]) -> io::Error {
+    let pointers = |texts: &[CString]| -> Vec<*const libc::c_char> {
+        texts.iter().map(|text| text.as_ptr()).chain([std::ptr::null()]).collect()
+    };
+    let (arguments, environment) = (pointers(arguments), pointers(environment));
+    // SAFETY: both lists end with a null pointer, and they and the strings that they point to live through the call.
+    unsafe { libc::execve(path.as_ptr(), arguments.as_ptr(), environment.as_ptr()) };
+    io::Error::last_os_error()
+}
+
 /// The namespaces that a template of `plan` lives in.
 pub(crate) fn namespace_flags(plan: &Plan) -> libc::c_int {
     if !plan.layers.has(Layer::Namespaces) {
@@ -45,7 +57,7 @@ pub(crate) fn namespace_flags(plan: &Plan) -> libc::c_int {
         | libc::CLONE_NEWIPC
         | libc::CLONE_NEWUTS
         | libc::CLONE_NEWCGROUP;
-    if plan.tcp_ports.is_empty() { all | libc::CLONE_NEWNET } else { all }
+    if plan.network.is_empty() { all | libc::CLONE_NEWNET } else { all }
 }
 
 /// Ends the process at once: no destructor, no exit handler, no flush of what the parent had buffered.

@@ -129,8 +129,8 @@ pub(super) fn in_template(shape: &Watched, call: &Call) -> Answer {
         "sysinfo" => allowed_or(shape.system_info(), EPERM),
 
         // Programs, and what they start.
+        "wait4" => allowed_if(shape.exec() || shape.narrows()),
         "execve"
-        | "wait4"
         | "setpgid"
         | "setsid"
         | "umask"
@@ -321,8 +321,8 @@ pub(super) fn in_template(shape: &Watched, call: &Call) -> Answer {
             Gate::Asked => Answer::Ask,
             Gate::Open => Answer::Allow,
         },
-        "accept" => allowed_if(shape.listen() != Gate::Closed),
-        "accept4" => allowed_if(shape.listen() != Gate::Closed && low(3) & !0o2_004_000 == 0),
+        "accept" => allowed_if(shape.listen() != Gate::Closed || shape.narrows()),
+        "accept4" => allowed_if((shape.listen() != Gate::Closed || shape.narrows()) && low(3) & !0o2_004_000 == 0),
         "sendto" => allowed_if(low(3) & 0x2000_0000 == 0 && (arguments[4] == 0 || names_whom_it_sends_to(shape))),
         "sendmsg" => allowed_if(low(2) & 0x2000_0000 == 0),
         "sendmmsg" => allowed_if(low(3) & 0x2000_0000 == 0 && names_whom_it_sends_to(shape)),

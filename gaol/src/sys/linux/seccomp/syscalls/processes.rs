@@ -49,6 +49,10 @@ pub(super) fn list(table: &mut Table, shape: &Shape) {
     starting(table, shape);
     // What a template does between two workers. The worker's filter takes the pidfds back.
     table.allow(&[libc::SYS_waitid, libc::SYS_pidfd_open, libc::SYS_pidfd_send_signal]);
+    if shape.narrows && !shape.exec {
+        // A process that puts itself under a profile may have children already; programs wait in any case.
+        table.allow(&[libc::SYS_wait4]);
+    }
     futex(table);
     #[cfg(target_arch = "x86_64")]
     registers(table, shape);

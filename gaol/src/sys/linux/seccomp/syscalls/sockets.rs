@@ -69,11 +69,13 @@ fn serving(table: &mut Table, shape: &Shape) {
         // The address is in memory: Landlock reads it.
         table.allow(&[libc::SYS_bind]);
     }
-    if shape.listen == Gate::Closed {
+    if shape.listen != Gate::Closed {
+        // A socket that was never bound gets a port of the kernel's choice, which Landlock does not see.
+        table.always(libc::SYS_listen, if shape.listen == Gate::Open { Allow } else { Ask });
+    } else if !shape.narrows {
+        // A process that puts itself under a profile may have sockets that listen already.
         return;
     }
-    // A socket that was never bound gets a port of the kernel's choice, which Landlock does not see.
-    table.always(libc::SYS_listen, if shape.listen == Gate::Open { Allow } else { Ask });
     table.allow(&[libc::SYS_accept]);
     let flags = argument(3).lacks(!bits(libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC));
     table.choose(libc::SYS_accept4, [when([flags], Allow)], Refuse(EPERM));

@@ -1,0 +1,306 @@
+//! The launcher: runs another program in a sandbox, stands in for it towards the application, and ends as it ends.
+//!
+//! ```text
+//! application ──Command──▶ launcher ──clone(namespaces)──▶ init ──fork──▶ program
+//!                          (outside)   (first in the pid namespace)   (enters the layers, then execs)
+//! ```
+//!
+//! Launcher and init are gaol's own code, outside of Landlock and the filters, and read nothing that the program writes. The program's
+//! process alone enters the layers, so that it is in a domain of its own: nothing in it can signal the other two.
+
+mod attendance;
+mod init;
+
+use std::ffi::{CString, OsString};
+use std::io::{self, Write};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use rustix::fs::{Mode, OFlags};
+use rustix::process::{Pid, PidfdFlags};
+use serde::{Deserialize, Serialize};
+
+use self::attendance::attend;
+use self::init::Setup;
+use super::strays::{self, Fence};
+use crate::error::remedy_for;
+use crate::explain;
+use crate::launch::{Launch, SET_UP_FAILURE, VARIABLE};
+use crate::message::Ended;
+use crate::plan::{Plan, Reason, Refusal};
+use crate::profile::{Operation, Profile};
+use crate::resolve::{Unresolved, Writable, resolve};
+use crate::support::{Layer, Layers};
+use crate::sys::descriptors::close_from;
+use crate::sys::notify::Rules;
+use crate::sys::signals;
+use crate::sys::spawn::exit_now;
+
+/// How often something that changed under gaol's hands is looked at again.
+const ATTEMPTS: u32 = 4;
+
+/// From the first instruction after the exec to the end of the process.
+pub(super) fn main() -> ! {
+    match std::panic::catch_unwind(run) {
+        Ok(Ok(ended)) => end_as(ended),
+        Ok(Err(Failure(failure))) => {
+            // Nobody may be there to read it.
+            let _ = writeln!(io::stderr(), "gaol: {failure}");
+            signals::end_by(SET_UP_FAILURE)
+        }
+        // No exit code: each of them is some program's own.
+        Err(_) => signals::end_by(SET_UP_FAILURE),
+    }
+}
+
+/// Ends as the program did.
+fn end_as(ended: Ended) -> ! {
+    match ended {
+        Ended::Exited(code) => exit_now(code),
+        // That one says that there was no program.
+        Ended::Killed(SET_UP_FAILURE) => signals::end_by(libc::SIGKILL),
+        Ended::Killed(signal) => signals::end_by(signal),
+        // Of workers only.
+        Ended::Unfit(_) => signals::end_by(SET_UP_FAILURE),
+    }
+}
+
+/// Why a program was not started, in words.
+struct Failure(String);
+
+/// A step of the launcher's own that failed.
+fn step(step: &'static str) -> impl Fn(io::Error) -> Failure {
+    move |error| Failure(format!("the launcher failed: {step}: {error}{}", remedy(&error)))
+}
+
+/// What to do about something that ran out.
+fn remedy(error: &io::Error) -> &'static str {
+    match error.raw_os_error() {
+        Some(libc::EMFILE | libc::ENFILE | libc::EAGAIN | libc::ENOMEM) => remedy_for(error),
+        _ => "",
+    }
+}
+
+/// What is said of the program, by its own process until it becomes the program, and by init from then on.
+#[derive(Debug, Serialize, Deserialize)]
+enum Progress {
+    /// It is in the layers. With it come its pidfd and, where its filter asks, the filter's listener.
+    Entered(Option<Rules>),
+    /// A layer was refused.
+    Refused(Refusal),
+    /// execve(2) failed.
+    NotRun(i32),
+    /// The program ended.
+    Ended([u8; Ended::BYTES]),
+}
+
+/// Why there is no program.
+enum NotStarted {
+    Refused(Refusal),
+    Exec(io::Error),
+    Failed(Failure),
+}
+
+impl From<Failure> for NotStarted {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+fn run() -> Result<Ended, Failure> {
+    // What the application ignores would be ignored here as well: without SIGCHLD nobody learns how a child ended.
+    signals::reset();
+    let _ = rustix::thread::set_name(c"gaol-launcher");
+    close_from(3).map_err(step("close_range"))?;
+    fill_streams().map_err(step("open /dev/null"))?;
+    let mut arguments = std::env::args_os();
+    let name = arguments.next().unwrap_or_default();
+    let told = arguments.nth(1).ok_or_else(|| Failure("the command line names no program".to_owned()))?;
+    let launch = Launch::from_argument(&told)
+        .ok_or_else(|| Failure("the command line was not written by this version of gaol".to_owned()))?;
+    let tasks = std::fs::read_dir("/proc/self/task").map_err(step("count the threads in /proc/self/task"))?.count();
+    if tasks != 1 {
+        return Err(Failure(format!("{tasks} threads run before `main`, and a launcher must have one")));
+    }
+    let Application::Runs(application) = find_application(launch.application) else {
+        return Ok(Ended::Killed(libc::SIGKILL));
+    };
+    let program = Program::new(covered(&launch.profile, &launch.program)?, name, arguments)?;
+    let directory = std::env::current_dir().ok();
+    let incoming = signals::take_all().map_err(step("signalfd"))?;
+    let strangers = strays::children();
+    strays::adopt();
+    let fence = rustix::process::getppid().map_or(Fence::None, Fence::around_descendants);
+    let deadline = launch.profile.limits().time.and_then(|time| Instant::now().checked_add(time));
+    let mut plans = Plans::new(&launch);
+    for _ in 0..ATTEMPTS {
+        let plan = plans.next()?;
+        let setup = Setup { plan: &plan, program: &program, directory: directory.as_deref(), incoming: &incoming };
+        let outcome = attend(&setup, fence, application.as_ref(), deadline);
+        // What init could not, because somebody has killed it.
+        strays::kill(|pid| strangers.contains(&pid));
+        match outcome {
+            Ok(ended) => return Ok(ended),
+            Err(NotStarted::Refused(refusal)) => plans.after(&refusal)?,
+            Err(NotStarted::Failed(failure)) => return Err(failure),
+            Err(NotStarted::Exec(error)) => {
+                return Err(Failure(format!("{} cannot be run: {error}", launch.program.display())));
+            }
+        }
+    }
+    Err(Failure(format!("what the profile of {} names changes all the time; try again", launch.program.display())))
+}
+
+/// Takes the numbers of standard streams that were closed, so that nothing else does. They are closed again to the program.
+fn fill_streams() -> io::Result<()> {
+    loop {
+        let fd = open_null()?;
+        if fd.as_raw_fd() > libc::STDERR_FILENO {
+            return Ok(());
+        }
+        std::mem::forget(fd);
+    }
+}
+
+fn open_null() -> io::Result<OwnedFd> {
+    Ok(rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?)
+}
+
+/// Who started the launcher, and is not to be outlived.
+enum Application {
+    /// Its pidfd; none where it is this process, which has become the launcher.
+    Runs(Option<OwnedFd>),
+    Gone,
+}
+
+/// Finds the application, by the process that made the command.
+fn find_application(made_by: i32) -> Application {
+    let raw = |pid: Pid| pid.as_raw_nonzero().get();
+    // `Command::exec`; or a pid namespace of its own, out of which nobody can be seen.
+    let Some(parent) = rustix::process::getppid().filter(|_| raw(rustix::process::getpid()) != made_by) else {
+        return Application::Runs(None);
+    };
+    let Ok(pidfd) = rustix::process::pidfd_open(parent, PidfdFlags::empty()) else { return Application::Gone };
+    // The number could have been another process's meanwhile; while it is the parent's, it is not.
+    let is_still = rustix::process::getppid() == Some(parent);
+    // A fork of the application may have made use of the command.
+    let is_stranger = raw(parent) != made_by && runs_another_binary(parent);
+    if is_still && !is_stranger { Application::Runs(Some(pidfd)) } else { Application::Gone }
+}
+
+/// Whether a process is known to run another binary than this one.
+fn runs_another_binary(process: Pid) -> bool {
+    let binary =
+        |process: &str| rustix::fs::stat(format!("/proc/{process}/exe")).map(|stat| (stat.st_dev, stat.st_ino));
+    match (binary(&process.as_raw_nonzero().to_string()), binary("self")) {
+        (Ok(other), Ok(own)) => other != own,
+        _ => false,
+    }
+}
+
+/// The path to run a program by, which the profile makes a name of; an error where no operation names the program.
+fn covered<'a>(profile: &Profile, program: &'a Path) -> Result<std::borrow::Cow<'a, Path>, Failure> {
+    if !program.is_absolute() {
+        let name = program.display();
+        return Err(Failure(format!("{name} is nowhere in the application's `PATH`; write the program's path")));
+    }
+    if program.is_dir() {
+        return Err(Failure(format!("{} is a directory; expected a program", program.display())));
+    }
+    let real = std::fs::canonicalize(program);
+    let patterns = profile.allowed_operations().iter().filter_map(|operation| match operation {
+        Operation::ProcessExec(pattern) => Some(pattern.path()),
+        _ => None,
+    });
+    let mut by_real_name = false;
+    for named in patterns {
+        if program.starts_with(named) {
+            return Ok(program.into());
+        }
+        by_real_name |= match (&real, std::fs::canonicalize(named)) {
+            (Ok(real), Ok(named)) => real.starts_with(named),
+            _ => false,
+        };
+    }
+    match real {
+        // In a private root only the names exist that the profile has written, and the real ones.
+        Ok(real) if by_real_name => Ok(real.into()),
+        _ => Err(Failure(format!("{} is not granted by the profile; add exec = {program:?}", program.display()))),
+    }
+}
+
+/// A program, ready for execve(2): no allocation is needed to start it.
+struct Program {
+    path: CString,
+    arguments: Vec<CString>,
+    environment: Vec<CString>,
+}
+
+impl Program {
+    fn new(
+        path: impl Into<PathBuf>,
+        name: OsString,
+        arguments: impl Iterator<Item = OsString>,
+    ) -> Result<Self, Failure> {
+        let c_string = |text: OsString| {
+            CString::new(text.into_vec()).map_err(|_| Failure("an argument holds a NUL byte".to_owned()))
+        };
+        let environment = std::env::vars_os().filter(|(name, _)| name != VARIABLE).map(|(name, value)| {
+            let mut variable = name;
+            variable.push("=");
+            variable.push(value);
+            variable
+        });
+        Ok(Self {
+            path: c_string(path.into().into_os_string())?,
+            arguments: std::iter::once(name).chain(arguments).map(c_string).collect::<Result<_, _>>()?,
+            environment: environment.map(c_string).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+/// The plans by which a program may be run, best first.
+struct Plans<'a> {
+    launch: &'a Launch,
+    writable: Writable,
+    layers: Layers,
+}
+
+impl<'a> Plans<'a> {
+    fn new(launch: &'a Launch) -> Self {
+        let writable = Writable::of_entries();
+        writable.extend(&launch.profile);
+        Self { launch, writable, layers: launch.layers }
+    }
+
+    /// The plan to try now.
+    fn next(&self) -> Result<Plan, Failure> {
+        resolve(&self.launch.profile, self.layers, &self.writable, false).map(|resolved| resolved.plan).map_err(
+            |Unresolved { operation, path, problem }| Failure(format!("{operation}: {}: {problem}", path.display())),
+        )
+    }
+
+    /// Whether there is another one, after a refusal.
+    fn after(&mut self, refusal: &Refusal) -> Result<(), Failure> {
+        let program = self.launch.program.display();
+        match refusal.reason {
+            // Without namespaces the other layers carry the promise; what they cannot keep, they refuse.
+            Reason::Layer if refusal.layer() == Layer::Namespaces && self.layers.has(Layer::Namespaces) => {
+                self.layers = self.layers.without(Layer::Namespaces);
+                Ok(())
+            }
+            Reason::Changed => Ok(()),
+            Reason::Resources => {
+                let error = io::Error::from_raw_os_error(refusal.errno);
+                let remedy = remedy(&error);
+                Err(Failure(format!("{program} cannot be started now: {}: {error}{remedy}", refusal.step)))
+            }
+            _ => {
+                let unsupported = explain::unsupported(&self.launch.profile, refusal);
+                Err(Failure(format!("{program} cannot run in its profile: {unsupported}")))
+            }
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! Attendance: the launcher's part while the program starts and runs.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::panic::AssertUnwindSafe;
+use std::time::Instant;
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SocketType};
+use rustix::pipe::PipeFlags;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
+
+use super::super::strays::Fence;
+use super::init::{Setup, silence};
+use super::{Failure, NotStarted, Progress, open_null, step};
+use crate::message::{Ended, LONGEST};
+use crate::support::Layer;
+use crate::sys::descriptors::{receive, socket_pair};
+use crate::sys::family::{Family, INTERVAL};
+use crate::sys::namespaces::Ids;
+use crate::sys::notify::Supervisor;
+use crate::sys::refusal;
+use crate::sys::signals::{self, Incoming};
+use crate::sys::spawn::{self, Side, exit_now};
+use crate::wire::codec;
+
+/// The lowest nice value.
+const HIGHEST_PRIORITY: i32 = -20;
+
+/// Starts init, and the program in it, and stays until everything has ended.
+pub(super) fn attend(
+    setup: &Setup<'_>,
+    fence: Fence,
+    application: Option<&OwnedFd>,
+    deadline: Option<Instant>,
+) -> Result<Ended, NotStarted> {
+    let null = open_null().map_err(step("open /dev/null"))?;
+    let (socket, theirs) = socket_pair(SocketType::SEQPACKET).map_err(step("socketpair"))?;
+    let (started, starting) =
+        rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(|errno| step("pipe2")(errno.into()))?;
+    let ids = Ids::current();
+    let launcher = rustix::process::getpid();
+    let namespaces = spawn::namespace_flags(setup.plan);
+    let side = if namespaces == 0 { spawn::fork() } else { spawn::fork_into(namespaces) };
+    let init = match side {
+        Ok(Side::Child) => {
+            let _ = std::panic::catch_unwind(AssertUnwindSafe(|| setup.init(launcher, &theirs, &starting, ids)));
+            exit_now(super::super::EXIT_BROKEN)
+        }
+        Ok(Side::Parent(init)) => init,
+        Err(error) if namespaces != 0 => {
+            let step = "clone(CLONE_NEWUSER | CLONE_NEWNS | …)";
+            return Err(NotStarted::Refused(refusal(Layer::Namespaces, step, &error)));
+        }
+        Err(error) => return Err(step("fork")(error).into()),
+    };
+    drop((theirs, starting));
+    // Whoever ends what got out of hand must get to it, if that can be had. Init and the program have been forked already.
+    let _ = rustix::process::setpriority_process(None, HIGHEST_PRIORITY);
+    let mut attendance = Attendance {
+        socket,
+        started: Some(started),
+        null,
+        init,
+        fence,
+        incoming: setup.incoming,
+        application,
+        deadline,
+        program: None,
+        supervisor: None,
+        family: setup.plan.family_limit().map(|limit| Family { ancestor: init, limit }),
+    };
+    let outcome = attendance.watch();
+    attendance.clear_up();
+    outcome
+}
+
+struct Attendance<'a> {
+    /// To init, and to the program's process until it is the program.
+    socket: OwnedFd,
+    /// Ends when the program's process has become the program, or ended.
+    started: Option<OwnedFd>,
+    null: OwnedFd,
+    init: Pid,
+    /// Around init and what descends from it.
+    fence: Fence,
+    /// The launcher's own signals.
+    incoming: &'a Incoming,
+    application: Option<&'a OwnedFd>,
+    deadline: Option<Instant>,
+    program: Option<OwnedFd>,
+    supervisor: Option<Supervisor>,
+    /// The program and what it starts, where these are counted.
+    family: Option<Family>,
+}
+
+/// What has something to say.
+struct Ready {
+    heard: bool,
+    signalled: bool,
+    asked: bool,
+    started: bool,
+    abandoned: bool,
+}
+
+impl Attendance<'_> {
+    /// Answers the filter's questions, passes signals on and watches the clock, until the program has ended or has to.
+    fn watch(&mut self) -> Result<Ended, NotStarted> {
+        loop {
+            let ready = self.wait()?;
+            let is_over = self.deadline.is_some_and(|deadline| Instant::now() >= deadline);
+            if is_over && self.started.is_some() {
+                return Err(Failure("its time ran out before it had started".to_owned()).into());
+            }
+            if is_over || ready.abandoned || self.family.is_some_and(Family::is_too_large) {
+                return Ok(Ended::Killed(libc::SIGKILL));
+            }
+            if ready.asked && self.supervisor.as_mut().is_some_and(|supervisor| supervisor.answer().is_err()) {
+                // Every process under the filter has ended.
+                self.supervisor = None;
+            }
+            // What kept the program from running was said before the pipe ended, so it is heard before that is taken notice of.
+            if (ready.heard || ready.started || ready.signalled)
+                && let Some(outcome) = self.hear()
+            {
+                return outcome;
+            }
+            if ready.started && self.started.take().is_some() {
+                silence(&self.null);
+            }
+            // Who knows that the program runs has a right to have it signalled: what tells the launcher so came first.
+            if ready.signalled
+                && let Some(ended) = self.pass_on()
+            {
+                return Ok(ended);
+            }
+        }
+    }
+
+    fn wait(&self) -> Result<Ready, Failure> {
+        let left = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        // A family is looked at from time to time.
+        let timeout = left.into_iter().chain(self.family.map(|_| INTERVAL)).min();
+        let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
+        // What is not there is stood in for by what is asked anyway.
+        let asking = self.supervisor.as_ref().map_or(&self.socket, Supervisor::listener);
+        let started = self.started.as_ref().unwrap_or(&self.socket);
+        let application = self.application.unwrap_or(&self.socket);
+        let mut fds =
+            [&self.socket, self.incoming.fd(), asking, started, application].map(|fd| PollFd::new(fd, PollFlags::IN));
+        match rustix::event::poll(&mut fds, timeout.as_ref()) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(errno) => return Err(step("poll")(errno.into())),
+        }
+        let [heard, signalled, asked, started, abandoned] = fds.map(|fd| !fd.revents().is_empty());
+        Ok(Ready {
+            heard,
+            signalled,
+            asked: asked && self.supervisor.is_some(),
+            started: started && self.started.is_some(),
+            abandoned: abandoned && self.application.is_some(),
+        })
+    }
+
+    /// Hears all that has been said of the program. `Some`: there is no more to come.
+    fn hear(&mut self) -> Option<Result<Ended, NotStarted>> {
+        let mut buffer = vec![0; LONGEST];
+        let failed = |what: &str| Some(Err(NotStarted::Failed(Failure(what.to_owned()))));
+        loop {
+            let mut received = match receive(self.socket.as_fd(), &mut buffer, RecvFlags::DONTWAIT) {
+                Ok(received) => received,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
+                Err(error) => return Some(Err(step("recvmsg")(error).into())),
+            };
+            if received.bytes == 0 {
+                // Init is gone without a word: somebody has killed it, and the program with it.
+                return match self.program {
+                    Some(_) => Some(Ok(Ended::Killed(libc::SIGKILL))),
+                    None => failed("the program's process ended before its time"),
+                };
+            }
+            match codec::decode(&buffer[..received.bytes]) {
+                Ok(Progress::Entered(rules)) => {
+                    let listener = rules.and_then(|rules| Some((rules, received.descriptors.pop()?)));
+                    self.supervisor = listener.map(|(rules, listener)| Supervisor::new(listener, rules));
+                    self.program = received.descriptors.pop();
+                }
+                Ok(Progress::Refused(refusal)) => return Some(Err(NotStarted::Refused(refusal))),
+                Ok(Progress::NotRun(errno)) => {
+                    return Some(Err(NotStarted::Exec(io::Error::from_raw_os_error(errno))));
+                }
+                Ok(Progress::Ended(ended)) => return Some(Ok(Ended::from_bytes(ended))),
+                Err(_) => return failed("the program's process said what cannot be read"),
+            }
+        }
+    }
+
+    /// Passes signals on to the program. Before there is one, what would end it ends the launcher.
+    fn pass_on(&self) -> Option<Ended> {
+        for signal in self.incoming.read() {
+            match (signal, &self.program) {
+                (libc::SIGCHLD, _) => {}
+                (libc::SIGTSTP | libc::SIGTTIN | libc::SIGTTOU, Some(program)) => {
+                    // The program has a session of its own, where these stop nobody. What follows them is passed on: SIGCONT.
+                    signals::send(program, libc::SIGSTOP);
+                    let _ = rustix::process::kill_process(rustix::process::getpid(), Signal::STOP);
+                }
+                (_, Some(program)) => signals::send(program, signal),
+                // They end nothing by default.
+                (libc::SIGTSTP | libc::SIGTTIN | libc::SIGTTOU, None)
+                | (libc::SIGCONT | libc::SIGURG | libc::SIGWINCH, None) => {}
+                (_, None) => return Some(Ended::Killed(signal)),
+            }
+        }
+        None
+    }
+
+    /// Ends what there still is, and waits for that.
+    fn clear_up(self) {
+        // Without a socket init ends, and what is left of the program with it; where it may be killed, that is done already.
+        drop((self.supervisor, self.socket));
+        self.fence.kill_within();
+        if self.program.is_none() {
+            let _ = rustix::process::kill_process(self.init, Signal::KILL);
+        }
+        let _ = rustix::process::waitid(WaitId::Pid(self.init), WaitIdOptions::EXITED);
+    }
+}

@@ -1,0 +1,84 @@
+//! Other programs, run under a profile: a plain `std::process::Command`.
+
+use std::ffi::OsStr;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Command, ExitStatus};
+
+use crate::launch::{ARGUMENT, Launch, SET_UP_FAILURE, VARIABLE, locate};
+use crate::profile::Profile;
+use crate::{controls, role};
+
+impl Profile {
+    /// A command that starts `program` inside this profile.
+    ///
+    /// It is a plain [`Command`], and everything that can be done with one works: arguments, pipes, `output()`, `current_dir()`, and
+    /// `tokio::process::Command::from`. What it starts is this binary, as a *launcher*, which enters the layers, runs the program in
+    /// them, passes signals on to it, and ends as the program ended: with its exit code, or by the signal that killed it. A large
+    /// application pays no fork. When the launcher ends, for whatever reason, everything that the program started is gone as well.
+    ///
+    /// * `program` must be covered by an operation [`ProcessExec`](crate::Operation::ProcessExec) of the profile. A plain name is looked
+    ///   up in `PATH`.
+    /// * The environment is empty, but for the variables that the profile names and those that are set on the command.
+    /// * The working directory is the command's (or the application's) where the profile allows to look at it, else `/`.
+    /// * Of the descriptors only the three standard streams are passed on.
+    /// * Of the limits, `time`, `cpu` (in whole seconds), `memory`, `files`, `threads` and `file_size` hold; `threads` counts the threads
+    ///   of all processes that the program starts together, the others hold for each process. A program that runs out of `time` is
+    ///   killed by SIGKILL.
+    ///
+    /// # Errors
+    ///
+    /// What keeps the program from being started comes out when the command has run: the launcher says on its standard error what is
+    /// wrong and what to write, and ends in a way that no program can end in, which [`is_set_up_failure`] tells. To know before, ask
+    /// [`Profile::check`].
+    ///
+    /// # Panics
+    ///
+    /// If this process has no entry point ([`main!`](crate::main!), [`init()`](crate::init)), since the command would run the application
+    /// again; and inside a sandbox, which can start no other.
+    ///
+    /// ```no_run
+    /// use gaol::{Operation, PathPattern, Profile};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// gaol::init();
+    /// let profile = Profile::new(vec![
+    ///     Operation::ProcessExec(PathPattern::subpath("/usr/bin/file")?),
+    ///     Operation::FileReadAll(PathPattern::subpath("/usr/share/misc")?),
+    /// ])?;
+    /// let output = profile.command("/usr/bin/file").arg("-").stdin(std::fs::File::open("upload")?).output()?;
+    /// println!("{}", String::from_utf8_lossy(&output.stdout));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        assert!(!role::is_child(), "a sandbox can start no other: call `Profile::command` in the application");
+        assert!(
+            role::has_entry_point(),
+            "this process has no entry point, so a command could not be told from the application: wrap `main` in \
+             `gaol::main! {{ … }}`, call `gaol::init()` first thing in it, or in tests enable gaol's feature `test-support`"
+        );
+        let launch = Launch {
+            program: locate(program.as_ref()),
+            profile: self.clone(),
+            layers: controls::layers(),
+            application: std::process::id().cast_signed(),
+        };
+        let mut command = Command::new("/proc/self/exe");
+        command.arg0(program.as_ref()).arg(ARGUMENT).arg(launch.to_argument()).env_clear().env(VARIABLE, "1");
+        for name in self.environment() {
+            if let Some(value) = std::env::var_os(name) {
+                command.env(name, value);
+            }
+        }
+        command
+    }
+}
+
+/// Whether a command of [`Profile::command`] could not start its program.
+///
+/// The reason is on the command's standard error. No program can end in such a way by itself.
+#[must_use]
+pub fn is_set_up_failure(status: &ExitStatus) -> bool {
+    status.signal() == Some(SET_UP_FAILURE)
+}
