@@ -100,6 +100,12 @@ fn a_call_without_an_entry_point_fails_before_anything_is_started() {
 }
 
 #[test]
+fn a_process_without_an_entry_point_activates_where_nobody_has_to_count() {
+    assert_eq!(succeeds("activates", &["1"]), "activated\n");
+    assert_eq!(succeeds("activates", &["none"]), "activated\n");
+}
+
+#[test]
 fn the_argument_alone_makes_no_zygote() {
     // An application may be given any argument by anyone.
     assert_eq!(succeeds("wrapped", &["--gaol-zygote"]), "main ran\n42\n");
