@@ -103,6 +103,8 @@ impl ChildSandbox {
     /// listen go on accepting. A socket that is not connected can only be where the profile has a `net` for some address, and then a
     /// datagram socket goes anywhere: close it before.
     ///
+    /// The handler of SIGSYS is gaol's from then on; it answers where the filter asks it to.
+    ///
     /// Its children that run already are not confined, and what it can tell them by a pipe or shared memory they may do. They can be
     /// waited for, not signalled. It keeps its terminal, from which it can be interrupted.
     ///
