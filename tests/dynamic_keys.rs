@@ -222,7 +222,7 @@ fn every_key_checks_its_value() {
         assert!(message.starts_with(&format!("`{key} = …`: ")), "{key}: {message}");
         assert!(["expected", "did you mean", "write"].iter().any(|word| message.contains(word)), "{key}: {message}");
     }
-    for target in ["tcp:0", "tcp:65536", "tcp", "443", "udp:53", "tcp:example.com:443"] {
+    for target in ["tcp:0", "tcp:65536", "tcp", "443", "udp", "sctp:1", "unix:x", "tcp:example.com:443"] {
         assert!(invalid(connects(target)).starts_with("`net = …`: "), "{target}");
     }
     connects("tcp:443").expect("a valid target");
