@@ -6,6 +6,7 @@ use std::process::{Command, ExitStatus};
 
 use crate::launch::{ARGUMENT, Launch, SET_UP_FAILURE, VARIABLE, locate};
 use crate::profile::Profile;
+use crate::sys::descriptors::is_secure_execution;
 use crate::{controls, role};
 
 impl Profile {
@@ -14,7 +15,7 @@ impl Profile {
     /// It is a plain [`Command`], and everything that can be done with one works: arguments, pipes, `output()`, `current_dir()`, and
     /// `tokio::process::Command::from`. What it starts is this binary, as a *launcher*, which enters the layers, runs the program in
     /// them, passes signals on to it, and ends as the program ended: with its exit code, or by the signal that killed it. A large
-    /// application pays no fork. When the launcher ends, for whatever reason, everything that the program started is gone as well.
+    /// application pays no fork.
     ///
     /// * `program` must be covered by an operation [`ProcessExec`](crate::Operation::ProcessExec) of the profile. A plain name is looked
     ///   up in `PATH`.
@@ -22,19 +23,35 @@ impl Profile {
     /// * The working directory is the command's (or the application's) where the profile allows to look at it, else `/`.
     /// * Of the descriptors only the three standard streams are passed on.
     /// * Of the limits, `time`, `cpu` (in whole seconds), `memory`, `files`, `threads` and `file_size` hold; `threads` counts the threads
-    ///   of all processes that the program starts together, the others hold for each process. A program that runs out of `time` is
-    ///   killed by SIGKILL.
+    ///   of all processes that the program starts together, the others hold for each process. A program that runs out of `time`, or has
+    ///   started too many others, is killed by SIGKILL.
+    ///
+    /// # How it ends
+    ///
+    /// When the program ends, so does everything that it has started, daemons included: a command that was waited for has left nothing
+    /// behind. The same holds when the launcher is killed, and when the application ends, which no program outlives. SIGTERM and other
+    /// signals that can be handled reach the program and nobody else; SIGTSTP stops program and launcher, SIGCONT continues both, SIGSTOP
+    /// stops the launcher alone.
+    ///
+    /// # What it does not do
+    ///
+    /// The launcher gets the environment of the command before the program does, and is no part of the sandbox: a variable that steers
+    /// the dynamic loader (`LD_PRELOAD`) steers the launcher as well. So nobody else may choose the *names* of variables that are set on
+    /// the command. (Those of the profile are checked.)
+    ///
+    /// Without namespaces, which is where `metadata = "/"` has to be granted, a program can map as code whatever it may read, by way of its
+    /// loader. It cannot execute it, and stays in its sandbox.
     ///
     /// # Errors
     ///
     /// What keeps the program from being started comes out when the command has run: the launcher says on its standard error what is
     /// wrong and what to write, and ends in a way that no program can end in, which [`is_set_up_failure`] tells. To know before, ask
-    /// [`Profile::check`].
+    /// [`Profile::check`]. Where `/proc` is not mounted, there is no binary to start, and the command itself fails with `NotFound`.
     ///
     /// # Panics
     ///
     /// If this process has no entry point ([`main!`](crate::main!), [`init()`](crate::init)), since the command would run the application
-    /// again; and inside a sandbox, which can start no other.
+    /// again; inside a sandbox, which can start no other; and in a set-user-ID program, whose children do not know themselves.
     ///
     /// ```no_run
     /// use gaol::{Operation, PathPattern, Profile};
@@ -58,6 +75,7 @@ impl Profile {
             "this process has no entry point, so a command could not be told from the application: wrap `main` in \
              `gaol::main! {{ … }}`, call `gaol::init()` first thing in it, or in tests enable gaol's feature `test-support`"
         );
+        assert!(!is_secure_execution(), "a set-user-ID program (AT_SECURE) cannot start children of its own kind");
         let launch = Launch {
             program: locate(program.as_ref()),
             profile: self.clone(),

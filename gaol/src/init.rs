@@ -21,6 +21,10 @@ pub fn init() {
     match started_as() {
         Some(Child::Zygote) => child::main(),
         Some(Child::Launcher) => child::launch(),
+        Some(Child::Doubtful) => child::refuse(
+            "the environment of a command was cleared, and nothing tells that the application has started it; leave the variable \
+             GAOL_PROGRAM in it",
+        ),
         None => role::pass_entry_point(),
     }
 }
@@ -29,6 +33,8 @@ pub fn init() {
 enum Child {
     Zygote,
     Launcher,
+    /// A launcher, or the application with an argument that somebody has slipped to it.
+    Doubtful,
 }
 
 fn started_as() -> Option<Child> {
@@ -39,20 +45,27 @@ fn started_as() -> Option<Child> {
             arguments.next().is_none() && !is_secure_execution() && is_control_socket(rustix::stdio::stdin());
         return is_zygote.then_some(Child::Zygote);
     }
+    if first != launch::ARGUMENT || is_secure_execution() {
+        return None;
+    }
     // An argument alone could have been slipped to the application by whoever writes its command line.
-    let is_launcher = first == launch::ARGUMENT
-        && !is_secure_execution()
-        && (std::env::var_os(launch::VARIABLE).is_some() || is_child_of_this_binary());
-    is_launcher.then_some(Child::Launcher)
+    if std::env::var_os(launch::VARIABLE).is_some() {
+        return Some(Child::Launcher);
+    }
+    match is_child_of_this_binary() {
+        Some(true) => Some(Child::Launcher),
+        Some(false) => None,
+        // To run the application in place of a launcher would have it start itself without end.
+        None => Some(Child::Doubtful),
+    }
 }
 
-/// Whether the parent runs the same binary: for a command whose environment was cleared once more.
-fn is_child_of_this_binary() -> bool {
+/// Whether the parent runs the same binary: for a command whose environment was cleared once more. `None` where that cannot be seen.
+fn is_child_of_this_binary() -> Option<bool> {
     let binary =
         |process: &str| rustix::fs::stat(format!("/proc/{process}/exe")).map(|stat| (stat.st_dev, stat.st_ino));
-    rustix::process::getppid()
-        .and_then(|parent| binary(&parent.as_raw_nonzero().to_string()).ok())
-        .is_some_and(|parent| binary("self").is_ok_and(|own| own == parent))
+    let parent = rustix::process::getppid()?.as_raw_nonzero().to_string();
+    Some(binary(&parent).ok()? == binary("self").ok()?)
 }
 
 /// Wraps the application's `main`, with whatever attributes it has, so that a process that gaol starts never runs it.

@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use self::attendance::attend;
 use self::init::Setup;
 use super::strays::{self, Fence};
-use crate::error::remedy_for;
+use crate::error::{PathProblem, ProgramProblem, remedy_for};
 use crate::explain;
 use crate::launch::{Launch, SET_UP_FAILURE, VARIABLE};
 use crate::message::Ended;
@@ -45,14 +45,17 @@ const ATTEMPTS: u32 = 4;
 pub(super) fn main() -> ! {
     match std::panic::catch_unwind(run) {
         Ok(Ok(ended)) => end_as(ended),
-        Ok(Err(Failure(failure))) => {
-            // Nobody may be there to read it.
-            let _ = writeln!(io::stderr(), "gaol: {failure}");
-            signals::end_by(SET_UP_FAILURE)
-        }
+        Ok(Err(Failure(failure))) => refuse(&failure),
         // No exit code: each of them is some program's own.
         Err(_) => signals::end_by(SET_UP_FAILURE),
     }
+}
+
+/// Ends as a command that has not started its program, and says why.
+pub(super) fn refuse(reason: &str) -> ! {
+    // Nobody may be there to read it.
+    let _ = writeln!(io::stderr(), "gaol: {reason}");
+    signals::end_by(SET_UP_FAILURE)
 }
 
 /// Ends as the program did.
@@ -83,6 +86,22 @@ fn remedy(error: &io::Error) -> &'static str {
     }
 }
 
+/// What the system answered where a path could not be looked at.
+fn cause(problem: &PathProblem) -> Option<&io::Error> {
+    let mut program = match problem {
+        PathProblem::Io(error) => return Some(error),
+        PathProblem::Program(program) => program,
+        _ => return None,
+    };
+    loop {
+        match program {
+            ProgramProblem::Io(error) => return Some(error),
+            ProgramProblem::Needed { problem, .. } => program = problem,
+            _ => return None,
+        }
+    }
+}
+
 /// What is said of the program, by its own process until it becomes the program, and by init from then on.
 #[derive(Debug, Serialize, Deserialize)]
 enum Progress {
@@ -95,6 +114,9 @@ enum Progress {
     /// The program ended.
     Ended([u8; Ended::BYTES]),
 }
+
+/// The launcher's answer to [`Progress::Entered`]: the program may run. From then on nothing is a failure to start it but that it says so.
+const GO: &[u8] = b"g";
 
 /// Why there is no program.
 enum NotStarted {
@@ -124,9 +146,7 @@ fn run() -> Result<Ended, Failure> {
     if tasks != 1 {
         return Err(Failure(format!("{tasks} threads run before `main`, and a launcher must have one")));
     }
-    let Application::Runs(application) = find_application(launch.application) else {
-        return Ok(Ended::Killed(libc::SIGKILL));
-    };
+    let application = find_application(launch.application)?;
     let program = Program::new(covered(&launch.profile, &launch.program)?, name, arguments)?;
     let directory = std::env::current_dir().ok();
     let incoming = signals::take_all().map_err(step("signalfd"))?;
@@ -168,26 +188,23 @@ fn open_null() -> io::Result<OwnedFd> {
     Ok(rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?)
 }
 
-/// Who started the launcher, and is not to be outlived.
-enum Application {
-    /// Its pidfd; none where it is this process, which has become the launcher.
-    Runs(Option<OwnedFd>),
-    Gone,
-}
-
-/// Finds the application, by the process that made the command.
-fn find_application(made_by: i32) -> Application {
+/// The pidfd of the application, which is not to be outlived; none where it is this process, which has become the launcher.
+fn find_application(made_by: i32) -> Result<Option<OwnedFd>, Failure> {
     let raw = |pid: Pid| pid.as_raw_nonzero().get();
     // `Command::exec`; or a pid namespace of its own, out of which nobody can be seen.
     let Some(parent) = rustix::process::getppid().filter(|_| raw(rustix::process::getpid()) != made_by) else {
-        return Application::Runs(None);
+        return Ok(None);
     };
-    let Ok(pidfd) = rustix::process::pidfd_open(parent, PidfdFlags::empty()) else { return Application::Gone };
+    let pidfd =
+        rustix::process::pidfd_open(parent, PidfdFlags::empty()).map_err(|errno| step("pidfd_open")(errno.into()))?;
     // The number could have been another process's meanwhile; while it is the parent's, it is not.
     let is_still = rustix::process::getppid() == Some(parent);
     // A fork of the application may have made use of the command.
     let is_stranger = raw(parent) != made_by && runs_another_binary(parent);
-    if is_still && !is_stranger { Application::Runs(Some(pidfd)) } else { Application::Gone }
+    if is_still && !is_stranger {
+        return Ok(Some(pidfd));
+    }
+    Err(Failure("the application that made the command has ended, and its programs end with it".to_owned()))
 }
 
 /// Whether a process is known to run another binary than this one.
@@ -278,7 +295,10 @@ impl<'a> Plans<'a> {
     /// The plan to try now.
     fn next(&self) -> Result<Plan, Failure> {
         resolve(&self.launch.profile, self.layers, &self.writable, false).map(|resolved| resolved.plan).map_err(
-            |Unresolved { operation, path, problem }| Failure(format!("{operation}: {}: {problem}", path.display())),
+            |Unresolved { operation, path, problem }| {
+                let remedy = cause(&problem).map_or("", remedy);
+                Failure(format!("{operation}: {}: {problem}{remedy}", path.display()))
+            },
         )
     }
 

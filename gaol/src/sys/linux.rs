@@ -46,6 +46,7 @@ pub(crate) fn enter(plan: &Plan, ids: Ids) -> Result<(Entered, Option<OwnedFd>),
     let abi = landlock::abi();
     requirements(plan, abi)?;
     let mapped = limits::mapped().map_err(|error| refusal(Layer::Limits, "read /proc/self/statm", &error))?;
+    limits::bound_process_ids(plan);
     if plan.layers.has(Layer::Hygiene) {
         // An application keeps its terminal: whoever interrupts it there means it. Its filter keeps it from typing.
         if !plan.narrows {

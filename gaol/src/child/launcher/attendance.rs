@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 
 use super::super::strays::Fence;
 use super::init::{Setup, silence};
-use super::{Failure, NotStarted, Progress, open_null, step};
+use super::{Failure, GO, NotStarted, Progress, open_null, step};
 use crate::message::{Ended, LONGEST};
 use crate::support::Layer;
 use crate::sys::descriptors::{receive, socket_pair};
@@ -24,9 +24,6 @@ use crate::sys::refusal;
 use crate::sys::signals::{self, Incoming};
 use crate::sys::spawn::{self, Side, exit_now};
 use crate::wire::codec;
-
-/// The lowest nice value.
-const HIGHEST_PRIORITY: i32 = -20;
 
 /// Starts init, and the program in it, and stays until everything has ended.
 pub(super) fn attend(
@@ -56,13 +53,16 @@ pub(super) fn attend(
         Err(error) => return Err(step("fork")(error).into()),
     };
     drop((theirs, starting));
-    // Whoever ends what got out of hand must get to it, if that can be had. Init and the program have been forked already.
-    let _ = rustix::process::setpriority_process(None, HIGHEST_PRIORITY);
+    if setup.plan.family_limit().is_some() && !setup.plan.asks() {
+        // Whoever ends what got out of hand must get to it. Init has been forked already, and asks for nothing.
+        signals::take_priority();
+    }
     let mut attendance = Attendance {
         socket,
         started: Some(started),
         null,
         init,
+        first: setup.plan.has_private_root(),
         fence,
         incoming: setup.incoming,
         application,
@@ -83,6 +83,8 @@ struct Attendance<'a> {
     started: Option<OwnedFd>,
     null: OwnedFd,
     init: Pid,
+    /// Its end is everybody's, since it is the first in a pid namespace.
+    first: bool,
     /// Around init and what descends from it.
     fence: Fence,
     /// The launcher's own signals.
@@ -109,13 +111,6 @@ impl Attendance<'_> {
     fn watch(&mut self) -> Result<Ended, NotStarted> {
         loop {
             let ready = self.wait()?;
-            let is_over = self.deadline.is_some_and(|deadline| Instant::now() >= deadline);
-            if is_over && self.started.is_some() {
-                return Err(Failure("its time ran out before it had started".to_owned()).into());
-            }
-            if is_over || ready.abandoned || self.family.is_some_and(Family::is_too_large) {
-                return Ok(Ended::Killed(libc::SIGKILL));
-            }
             if ready.asked && self.supervisor.as_mut().is_some_and(|supervisor| supervisor.answer().is_err()) {
                 // Every process under the filter has ended.
                 self.supervisor = None;
@@ -128,6 +123,13 @@ impl Attendance<'_> {
             }
             if ready.started && self.started.take().is_some() {
                 silence(&self.null);
+            }
+            let is_over = self.deadline.is_some_and(|deadline| Instant::now() >= deadline);
+            if is_over && self.program.is_none() {
+                return Err(Failure("its time ran out before it had started".to_owned()).into());
+            }
+            if is_over || ready.abandoned || self.family.is_some_and(Family::is_too_large) {
+                return Ok(Ended::Killed(libc::SIGKILL));
             }
             // Who knows that the program runs has a right to have it signalled: what tells the launcher so came first.
             if ready.signalled
@@ -185,6 +187,8 @@ impl Attendance<'_> {
                     let listener = rules.and_then(|rules| Some((rules, received.descriptors.pop()?)));
                     self.supervisor = listener.map(|(rules, listener)| Supervisor::new(listener, rules));
                     self.program = received.descriptors.pop();
+                    // Where nobody is left to hear it, that is what is heard next.
+                    let _ = rustix::io::write(&self.socket, GO);
                 }
                 Ok(Progress::Refused(refusal)) => return Some(Err(NotStarted::Refused(refusal))),
                 Ok(Progress::NotRun(errno)) => {
@@ -218,10 +222,11 @@ impl Attendance<'_> {
 
     /// Ends what there still is, and waits for that.
     fn clear_up(self) {
-        // Without a socket init ends, and what is left of the program with it; where it may be killed, that is done already.
+        // Nothing of the program is answered any more, and init, which has no socket to hear from, clears up and ends.
         drop((self.supervisor, self.socket));
+        // Where they can be killed at once, nobody's turn has to be waited for.
         self.fence.kill_within();
-        if self.program.is_none() {
+        if self.first || self.program.is_none() {
             let _ = rustix::process::kill_process(self.init, Signal::KILL);
         }
         let _ = rustix::process::waitid(WaitId::Pid(self.init), WaitIdOptions::EXITED);

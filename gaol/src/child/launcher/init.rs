@@ -12,7 +12,7 @@ use rustix::io::FdFlags;
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions};
 
 use super::super::strays::{self, Fence};
-use super::{Program, Progress, open_null};
+use super::{GO, Program, Progress, open_null};
 use crate::message::{Ended, LONGEST, send};
 use crate::plan::{Plan, Reason, Refusal};
 use crate::support::Layer;
@@ -76,7 +76,8 @@ impl Setup<'_> {
         drop(starting);
         silence(&null);
         loop {
-            let mut fds = [PollFd::new(&socket, PollFlags::IN), PollFd::new(incoming.fd(), PollFlags::IN)];
+            // What comes by the socket is for the program's process; that nothing can come any more is for init.
+            let mut fds = [PollFd::new(&socket, PollFlags::empty()), PollFd::new(incoming.fd(), PollFlags::IN)];
             let _ = rustix::event::poll(&mut fds, None);
             let gone = !fds[0].revents().is_empty();
             // All that a signal can say here is that a child has ended.
@@ -127,6 +128,9 @@ impl Setup<'_> {
         let Held { socket, starting, .. } = held;
         let said = std::panic::catch_unwind(AssertUnwindSafe(|| match self.confine(&socket, ids) {
             Ok(()) => {
+                if rustix::io::retry_on_intr(|| rustix::io::read(&socket, &mut [0; GO.len()])) != Ok(GO.len()) {
+                    exit_now(super::super::EXIT_BROKEN);
+                }
                 let Program { path, arguments, environment } = self.program;
                 let error = spawn::execute(path, arguments, environment);
                 Progress::NotRun(error.raw_os_error().unwrap_or(0))
@@ -149,6 +153,7 @@ impl Setup<'_> {
         signals::reset_priority();
         let pidfd = rustix::process::pidfd_open(rustix::process::getpid(), PidfdFlags::empty())
             .map_err(|errno| refusal(Layer::Hygiene, "pidfd_open", &errno.into()))?;
+        let threads_of_system = limits::threads_of_system();
         let (_, listener) = sys::enter(plan, ids)?;
         let rules = listener.is_some().then(|| sys::rules(plan));
         let descriptors: Vec<BorrowedFd<'_>> =
@@ -160,6 +165,7 @@ impl Setup<'_> {
         let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
         if plan.layers.has(Layer::Limits) {
             limits::limit_files(plan)?;
+            limits::bound_user(plan, threads_of_system)?;
             if let Some(seconds) = plan.cpu_seconds {
                 limits::limit_cpu(seconds).map_err(|error| refusal(Layer::Limits, "setrlimit(RLIMIT_CPU)", &error))?;
             }

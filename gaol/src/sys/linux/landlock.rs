@@ -142,12 +142,9 @@ impl Preparing {
 ///
 /// The kernel's: it knows no scopes before ABI 6.
 pub(crate) fn scope_signals() -> Result<(), RulesetError> {
-    Ruleset::default()
-        .set_compatibility(CompatLevel::HardRequirement)
-        .scope(Scope::Signal)?
-        .create()?
-        .restrict_self()
-        .map(drop)
+    let ruleset = Ruleset::default().set_compatibility(CompatLevel::HardRequirement).scope(Scope::Signal)?.create()?;
+    // A signal to everybody would be logged once for each process that it does not reach. Kernels that cannot be told so do not log.
+    ruleset.set_compatibility(CompatLevel::BestEffort).log_same_exec(false)?.restrict_self().map(drop)
 }
 
 /// By what a path is opened for a rule.

@@ -37,10 +37,50 @@ pub(crate) fn enter(plan: &Plan, mapped: u64) -> Result<(), Refusal> {
 
 /// Whether the kernel counts a user's processes in each user namespace by itself: from Linux 5.14 on.
 fn counts_by_namespace() -> bool {
+    release() >= (5, 14)
+}
+
+/// The kernel's version.
+fn release() -> (u32, u32) {
     let release = rustix::system::uname();
     let mut numbers = release.release().to_str().unwrap_or_default().split(|letter: char| !letter.is_ascii_digit());
     let mut next = || numbers.next().and_then(|number| number.parse::<u32>().ok()).unwrap_or(0);
-    (next(), next()) >= (5, 14)
+    (next(), next())
+}
+
+/// Bounds the process ids in the pid namespace of this process, root's processes included, from Linux 6.14 on. To be called while `/proc`
+/// is still there.
+///
+/// A brake, not the limit: what grows faster than it is looked at stays small enough to be ended at once. Where it is not to be had
+/// (`/proc/sys` may be read-only), only the looking is left.
+pub(crate) fn bound_process_ids(plan: &Plan) {
+    /// Ids below are given out once, and not again: so many can be in use beside those that the limit is about.
+    const RESERVED: u64 = 300;
+    /// What a namespace of its own begins with. Before there was one for each, the number was the whole system's.
+    const OF_A_NEW_NAMESPACE: &str = "4194304\n";
+    const PATH: &str = "/proc/sys/kernel/pid_max";
+    let Some(limit) = plan.family_limit().filter(|_| plan.has_private_root() && release() >= (6, 14)) else { return };
+    if std::fs::read_to_string(PATH).is_ok_and(|number| number == OF_A_NEW_NAMESPACE) {
+        // The first process is one more, and the number is the first that is not given out.
+        let _ = std::fs::write(PATH, limit.saturating_add(RESERVED + 2).min(4_194_304).to_string());
+    }
+}
+
+/// How many threads there are in the whole system. To be asked while `/proc` is still there.
+pub(crate) fn threads_of_system() -> Option<u64> {
+    let load = std::fs::read_to_string("/proc/loadavg").ok()?;
+    load.split(' ').nth(3)?.split('/').nth(1)?.parse().ok()
+}
+
+/// Bounds how far a program's family can grow before it is looked at, where there are no namespaces and the user is not root: a brake as of
+/// [`bound_process_ids`].
+///
+/// The kernel counts all processes of the user then, wherever they are, so there is room for those that come while the program runs.
+pub(crate) fn bound_user(plan: &Plan, threads_of_system: Option<u64>) -> Result<(), Refusal> {
+    const ROOM: u64 = 512;
+    let limit = plan.family_limit().filter(|_| !plan.has_private_root()).zip(threads_of_system);
+    let limit = limit.map(|(limit, others)| limit.saturating_add(others).saturating_add(ROOM));
+    lower(Resource::Nproc, limit, "setrlimit(RLIMIT_NPROC)")
 }
 
 /// Lowers the limits of a process that has some already, which are never raised.
