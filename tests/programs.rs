@@ -1,5 +1,6 @@
 //! Other programs run under a profile through `Profile::command`: what they can do, how they end, and what is left of them.
 
+#[path = "support"]
 mod support {
     pub(crate) mod alone;
     pub(crate) mod place;

@@ -14,8 +14,8 @@ use std::process::{Command, Stdio};
 use gaol::{Error, Sandbox, sandboxed};
 
 use super::tools::{
-    End, Tier, all_gone, bare, exec, in_each_tier, in_tier, marked, marker, prober, profile, refused, run,
-    spawn_and_hear,
+    End, all_gone, bare, exec, in_each_tier, in_tier, marked, marker, prober, profile, refused, run, spawn_and_hear,
+    tiers,
 };
 use crate::support::alone::{Alone, NOBODY, User};
 use crate::support::processes::eventually;
@@ -83,7 +83,7 @@ pub(super) fn commands_run_beside_each_other() {
 pub(super) fn a_deleted_or_replaced_binary_starts_commands() {
     Alone::new("programs::commands::a_deleted_or_replaced_binary_starts_commands").run(|| {
         let binary = std::env::current_exe().expect("its name");
-        let before = Tier::A;
+        let before = tiers()[0];
         let prepared = in_tier(before, || bare(before));
         std::fs::remove_file(&binary).expect("its own binary");
         let works = || {

@@ -11,7 +11,7 @@ use std::process::{Child, Command};
 use rustix::process::{Pid, Signal};
 
 use super::tools::{
-    End, Tier, all_gone, bare, end_of, in_each_tier, in_tier, marked, marker, prober, run, spawn_and_hear,
+    End, Tier, all_gone, bare, end_of, in_each_tier, in_tier, marked, marker, prober, run, spawn_and_hear, tiers,
 };
 use crate::support::alone::{Alone, Started, place};
 use crate::support::processes::eventually;
@@ -103,12 +103,13 @@ pub(super) fn a_killed_init_takes_everything_along() {
     });
 }
 
-/// What the application of [`ends_with_its_application`] starts, in both tiers.
-fn two_commands(word: &str) -> [Child; 2] {
-    [Tier::A, Tier::B].map(|tier| in_tier(tier, || start(tier, &format!("{word}{tier:?}."), |_| {})))
+/// What the application of [`ends_with_its_application`] starts, one in each tier.
+fn commands(word: &str) -> Vec<Child> {
+    let start = |tier| in_tier(tier, || start(tier, &format!("{word}{tier:?}."), |_| {}));
+    tiers().into_iter().map(start).collect()
 }
 
-/// Kills an application in whose process two commands run.
+/// Kills an application whose commands run.
 fn ends_with_its_application(name: &'static str, kill: impl FnOnce(&mut Started)) {
     let parent = if std::env::var_os("GAOL_TEST_PLACE").is_some() {
         std::os::unix::process::parent_id()
@@ -117,7 +118,7 @@ fn ends_with_its_application(name: &'static str, kill: impl FnOnce(&mut Started)
     };
     let word = format!("marked-{}-{parent}.", name.rsplit(':').next().expect("a name"));
     let body = || {
-        let _children = two_commands(&word);
+        let _children = commands(&word);
         std::fs::write(place().join("ready"), "").expect("room");
         loop {
             std::thread::park();
@@ -125,12 +126,12 @@ fn ends_with_its_application(name: &'static str, kill: impl FnOnce(&mut Started)
     };
     Alone::new(name).beside(body, |started| {
         let ready = started.place.path().join("ready");
-        eventually("two commands", || {
+        eventually("its commands", || {
             assert!(started.child.try_wait().expect("a child").is_none(), "{}", started.said());
             ready.exists()
         });
         kill(started);
-        for tier in [Tier::A, Tier::B] {
+        for tier in tiers() {
             all_gone(&format!("{word}{tier:?}."));
         }
     });
@@ -231,7 +232,7 @@ pub(super) fn a_command_that_has_taken_the_applications_place_ends_as_its_progra
     };
     let word = format!("marked-exec-{parent}.");
     let body = || {
-        let mut command = in_tier(Tier::A, || bare(Tier::A).command(prober()));
+        let mut command = in_tier(tiers()[0], || bare(tiers()[0]).command(prober()));
         // A child from before, which is none of the program's.
         #[allow(clippy::zombie_processes, reason = "whoever waits for it is another program by then")]
         let older = Command::new(prober()).args(["sleep", &format!("{word}older.")]).spawn().expect("a process");

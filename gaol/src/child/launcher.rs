@@ -81,7 +81,7 @@ fn step(step: &'static str) -> impl Fn(io::Error) -> Failure {
 /// What to do about something that ran out.
 fn remedy(error: &io::Error) -> &'static str {
     match error.raw_os_error() {
-        Some(libc::EMFILE | libc::ENFILE | libc::EAGAIN | libc::ENOMEM) => remedy_for(error),
+        Some(libc::EMFILE | libc::ENFILE | libc::ETOOMANYREFS | libc::EAGAIN | libc::ENOMEM) => remedy_for(error),
         _ => "",
     }
 }
