@@ -1,5 +1,6 @@
 //! The child's side: zygote, template and worker. None of these ever returns to the application's code.
 
+mod keeper;
 mod launcher;
 mod strays;
 mod template;

@@ -228,12 +228,12 @@ impl Found<'_> {
     /// A program with what its loader needs, or a tree of programs.
     fn program(&mut self, pattern: &PathPattern) -> Result<(), (PathBuf, PathProblem)> {
         let path = pattern.path();
+        // What std and every shell open for a program that is to read or print nothing.
+        self.path(Path::new("/dev/null"), Rights::READ.and(Rights::WRITE))?;
         if std::fs::metadata(path).is_ok_and(|metadata| metadata.is_dir()) {
             return self.file(pattern, Rights::EXECUTE);
         }
         let needs = program::needs(path).map_err(|problem| (path.to_path_buf(), PathProblem::Program(problem)))?;
-        // What std and every shell open for a program that is to read or print nothing.
-        self.path(Path::new("/dev/null"), Rights::READ.and(Rights::WRITE))?;
         for executed in &needs.executed {
             self.path(executed, Rights::EXECUTE)?;
         }

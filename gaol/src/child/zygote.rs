@@ -7,9 +7,10 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::{Mode, OFlags};
 use rustix::net::{RecvFlags, SocketType};
+use rustix::pipe::PipeFlags;
 use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions};
 
-use super::{strays, template};
+use super::{keeper, strays, template};
 use crate::message::{Asked, Family, Fork, Greeting, Hello, Readiness, WATCHING, Watch, send};
 use crate::plan::Refusal;
 use crate::support::Layer;
@@ -145,7 +146,7 @@ fn serve(control: &OwnedFd, application: OwnedFd) -> Result<Infallible, (&'stati
             strays::kill(|pid| templates.iter().any(|template| template.pid == pid));
         }
         if ready[1] {
-            leave(&templates);
+            leave(templates);
         }
         if ready[0] {
             match hear(control) {
@@ -155,7 +156,7 @@ fn serve(control: &OwnedFd, application: OwnedFd) -> Result<Infallible, (&'stati
                     watch(control, Supervisor::new(listener, rules), &application)
                 }
                 Ok(Request::Unknown) => {}
-                Err(_) => leave(&templates),
+                Err(_) => leave(templates),
             }
         }
     }
@@ -201,16 +202,16 @@ fn watch(control: &OwnedFd, mut supervisor: Supervisor, application: &OwnedFd) -
 }
 
 /// The application is gone: nothing may stay behind.
-fn leave(templates: &[Ward]) -> ! {
-    for template in templates {
-        let _ = rustix::process::pidfd_send_signal(&template.pidfd, Signal::KILL);
+fn leave(mut templates: Vec<Ward>) -> ! {
+    for template in &mut templates {
+        // A keeper ends what it keeps, and then itself.
+        if template.alive.take().is_none() {
+            let _ = rustix::process::pidfd_send_signal(&template.pidfd, Signal::KILL);
+        }
     }
     // Reaped here: whoever inherits this process may be an init that reaps nobody.
     for template in templates {
         let _ = rustix::process::waitid(WaitId::PidFd(template.pidfd.as_fd()), WaitIdOptions::EXITED);
-    }
-    if templates.iter().any(Ward::is_orphaning) {
-        strays::kill(|_| false);
     }
     exit_now(0)
 }
@@ -221,6 +222,8 @@ struct Ward {
     pid: Pid,
     questions: Questions,
     family: Option<Family>,
+    /// Its keeper's word that the zygote lives, if it has a keeper: the process that the zygote knows is the keeper then.
+    alive: Option<OwnedFd>,
 }
 
 /// What answers for a template.
@@ -236,6 +239,8 @@ impl Ward {
     /// Its workers' programs, if they are counted.
     fn counted(&self) -> Option<family::Family> {
         let limit = self.family?.limit?;
+        // Beneath a keeper the template is one more.
+        let limit = limit.saturating_add(u64::from(self.alive.is_some()));
         Some(family::Family { ancestor: self.pid, limit })
     }
 
@@ -290,15 +295,33 @@ fn fork_template(request: Fork, socket: OwnedFd) -> Option<Ward> {
     } else {
         (Questions::None, None)
     };
+    // Where programs may be left behind, somebody stands in between whose end is theirs.
+    let keeper =
+        match request.family.filter(|family| family.orphaned).map(|_| rustix::pipe::pipe_with(PipeFlags::CLOEXEC)) {
+            None => None,
+            Some(Ok((lives, alive))) => Some((lives, alive)),
+            Some(Err(errno)) => {
+                let _ = send(&socket, &Readiness::Refused(refusal(Layer::Hygiene, "pipe2", &errno.into())), &[]);
+                return None;
+            }
+        };
     let side = if request.namespaces == 0 { spawn::fork() } else { spawn::fork_into(request.namespaces) };
     match side {
         Ok(Side::Child) => {
-            let _ = std::panic::catch_unwind(|| template::main(socket, theirs, ids, zygote));
+            let _ = std::panic::catch_unwind(|| match keeper {
+                Some((lives, alive)) => {
+                    // Its last writer is to be the zygote.
+                    drop(alive);
+                    keeper::main(socket, theirs, ids, zygote, lives)
+                }
+                None => template::main(socket, theirs, ids, zygote),
+            });
             exit_now(super::EXIT_BROKEN)
         }
         Ok(Side::Parent(pid)) => {
             if let Ok(pidfd) = rustix::process::pidfd_open(pid, PidfdFlags::empty()) {
-                return Some(Ward { pidfd, pid, questions: ours, family: request.family });
+                let alive = keeper.map(|(_, alive)| alive);
+                return Some(Ward { pidfd, pid, questions: ours, family: request.family, alive });
             }
             // Without a handle it could not be reaped later. The application sees the end of its socket.
             let _ = rustix::process::kill_process(pid, Signal::KILL);
