@@ -183,6 +183,11 @@ impl Parameter {
             _ => None,
         }
     }
+
+    /// Whether the function may change what the parameter borrows.
+    pub(crate) fn is_changed(&self) -> bool {
+        matches!(strip(&self.ty), Type::Reference(reference) if reference.mutability.is_some())
+    }
 }
 
 /// The type without the parentheses and the invisible groups (of a `macro_rules!` fragment) around it.

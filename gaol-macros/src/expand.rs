@@ -58,6 +58,7 @@
 //! type, the return type), since that is where rustc then reports.
 
 mod profile;
+mod ways;
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
@@ -203,25 +204,46 @@ fn errors(private: &TokenStream, returned: &TokenStream) -> TokenStream {
 }
 
 fn serve(private: &TokenStream, function: &Function) -> TokenStream {
-    let mut bindings = Vec::new();
-    let mut types = Vec::new();
-    let mut lent = Vec::new();
+    let (mut bindings, mut types, mut reads, mut lent, mut changed) = (vec![], vec![], vec![], vec![], vec![]);
     for (index, parameter) in function.parameters.iter().enumerate() {
         let binding = format_ident!("a{index}", span = Span::mixed_site());
+        let codec = ways::codec(private, parameter.borrowed().unwrap_or(&parameter.ty));
+        reads.push(quote!(#private::Place::new(#codec.decode(reader)?)));
         lent.push(match sent(private, parameter) {
-            Some(sent) => quote!(#sent::lend(&#binding)),
-            None => quote!(#binding),
+            // Lent to be changed, it is what it is: a slice is lent by its vector.
+            Some(_) if parameter.is_changed() => quote!(&mut *#binding.lend()),
+            Some(sent) => quote!(#sent::lend(#binding.lend())),
+            None => quote!(#binding.take()),
         });
+        if parameter.is_changed() {
+            let sent = sent(private, parameter);
+            changed.push(quote!(#codec.encode(#sent::lend(#binding.lend()), writer)?;));
+        }
         types.push(owned(private, parameter));
         bindings.push(binding);
     }
-    let body = quote!(|(#(#bindings,)*): (#(#types,)*)| __gaol_body(#(#lent),*));
+    let result = ways::codec_of_result(private, &function.signature.output);
+    let uses = ways::uses(private);
+    let places = quote!((#(#private::Place<#types>,)*));
     let span = returned_span(function);
     let there = located(private, span);
-    let served = quote_spanned!(span=> #there::serve(request, #body, __gaol_errors()));
+    let served = quote_spanned! {span=>
+        #there::serve(
+            request,
+            |reader| Ok((#(#reads,)*)),
+            |(#(#bindings,)*): &mut #places| __gaol_body(#(#lent),*),
+            |value, (#(#bindings,)*): &mut #places, writer| {
+                #result.encode(value, writer)?;
+                #(#changed)*
+                Ok(())
+            },
+            __gaol_errors(),
+        )
+    };
     quote! {
-        #[allow(clippy::type_complexity)]
+        #[allow(clippy::type_complexity, unused_variables)]
         fn __gaol_serve(request: #private::Request<'_>) -> #private::Reply {
+            #uses
             #served
         }
     }
@@ -260,19 +282,20 @@ fn located(tokens: &TokenStream, span: Span) -> TokenStream {
 }
 
 fn call(private: &TokenStream, profile: &Profile, function: &Function, names: &[Ident]) -> TokenStream {
-    // On the parameters' types, so that rustc says there what serde misses.
-    let assertions = function.parameters.iter().map(|parameter| {
-        let there = located(private, parameter.ty.span());
-        let owned = owned(private, parameter);
-        quote_spanned!(parameter.ty.span()=> #there::assert_crosses::<#owned>();)
-    });
+    // On the types, so that rustc says there what serde misses.
+    let parameters = function.parameters.iter().map(|parameter| ways::assertions(private, parameter));
+    let result = ways::assertions_of_result(private, &function.signature.output);
     let span = returned_span(function);
     let there = located(private, span);
-    let arguments = quote_spanned!(function.signature.paren_token.span.open()=> &(#(#names,)*));
+    let uses = ways::uses(private);
+    let (writes, reads) = (writes(private, function, names), reads(private, function, names));
+    let call = |dynamic: TokenStream| {
+        let prepared = quote_spanned!(span=> #there::prepared(&__GAOL_ENTRY, #dynamic, |writer| #writes));
+        quote_spanned!(span=> #prepared.call(|reader| #reads, __gaol_errors()))
+    };
     if profile.dynamic.is_empty() {
-        let call =
-            quote_spanned!(span=> #there::call(&__GAOL_ENTRY, #arguments, #there::Dynamic::NONE, __gaol_errors()));
-        return quote!(#(#assertions)* #call);
+        let call = call(quote!(#private::Dynamic::NONE));
+        return quote!(#(#parameters)* #result #uses #call);
     }
     let per_call = profile.dynamic.iter().any(|(_, expression)| mentions_parameter(expression, function));
     let values = profile.dynamic.iter().map(|(key, expression)| {
@@ -281,13 +304,54 @@ fn call(private: &TokenStream, profile: &Profile, function: &Function, names: &[
         quote!(.#method(#value))
     });
     let dynamic = Ident::new("dynamic", Span::mixed_site());
-    // Before the arguments move into the call.
-    let call = quote_spanned!(span=> #there::call(&__GAOL_ENTRY, #arguments, #dynamic, __gaol_errors()));
+    let call = call(quote!(#dynamic));
     quote! {
-        #(#assertions)*
+        #(#parameters)*
+        #result
         let #dynamic = #private::evaluate(|| #private::Dynamic::new(#per_call) #(#values)*);
+        #uses
         #call
     }
+}
+
+/// Writes the arguments.
+fn writes(private: &TokenStream, function: &Function, names: &[Ident]) -> TokenStream {
+    let writes = function.parameters.iter().zip(names).map(|(parameter, name)| match parameter.borrowed() {
+        Some(borrowed) => {
+            let codec = ways::codec(private, borrowed);
+            quote!(#codec.encode(&*#name, writer)?;)
+        }
+        None => {
+            let codec = ways::codec(private, &parameter.ty);
+            quote!(#codec.encode(&#name, writer)?;)
+        }
+    });
+    let unused = function.parameters.is_empty().then(|| quote!(let _ = writer;));
+    quote!({ #unused #(#writes)* Ok(()) })
+}
+
+/// Reads the result, and what comes back for the parameters that the function may change: all of it before the first is changed.
+fn reads(private: &TokenStream, function: &Function, names: &[Ident]) -> TokenStream {
+    let result = ways::codec_of_result(private, &function.signature.output);
+    let (mut reads, mut checks, mut changes) = (vec![], vec![], vec![]);
+    for (index, (parameter, name)) in function.parameters.iter().zip(names).enumerate() {
+        if let Some(borrowed) = parameter.borrowed().filter(|_| parameter.is_changed()) {
+            let back = format_ident!("back{index}", span = Span::mixed_site());
+            let codec = ways::codec(private, borrowed);
+            reads.push(quote!(let #back = #codec.decode(reader)?;));
+            checks.push(quote!(<#borrowed as #private::Returns>::fits(&*#name, &#back)?;));
+            changes.push(quote!(<#borrowed as #private::Returns>::put_back(&mut *#name, #back);));
+        }
+    }
+    let value = Ident::new("value", Span::mixed_site());
+    quote! {{
+        let #value = #result.decode(reader)?;
+        #(#reads)*
+        reader.end()?;
+        #(#checks)*
+        #(#changes)*
+        Ok(#value)
+    }}
 }
 
 fn mentions_parameter(expression: &Expr, function: &Function) -> bool {

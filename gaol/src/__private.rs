@@ -13,11 +13,13 @@ pub use gaol_macros::checked_reason;
 pub use inventory::submit;
 
 pub use crate::crossing::{
-    CodecDisplay, CodecError, CodecSerde, ErrorCodec, ErrorType, Returned, Sent, assert_crosses, serve,
+    Codec, CodecDisplay, CodecError, CodecSerde, ErrorCodec, ErrorType, OptionCodec, Place, Returned, Returns, Sent, Way,
+    WayOfBlocks, WayOfDescriptors, WayOfSerde, assert_crosses, serve,
 };
 pub use crate::dynamic::{Dynamic, evaluate};
 pub use crate::entry::{Entry, Registration, Reply, Request};
-pub use crate::parent::call;
+pub use crate::parent::{Prepared, prepared};
+pub use crate::wire::codec::{DecodeError, EncodeError, Reader, Writer};
 pub use crate::profile::{
     AddressPattern, Limits, Operation, Output, PathPattern, Process, Profile, ProfilePath, Violation,
 };

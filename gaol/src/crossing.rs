@@ -1,8 +1,11 @@
 //! How arguments, results and errors cross between the application and a worker.
 
+mod ways;
+
 use std::ffi::{CStr, CString, OsStr, OsString};
 use std::fmt::Display;
 use std::marker::PhantomData;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -10,18 +13,21 @@ use serde::de::DeserializeOwned;
 
 use crate::entry::{Reply, Request};
 use crate::error::{Error, FunctionError};
-use crate::wire::codec::{self, EncodeError};
-use crate::wire::{HEADER, Kind};
+use crate::sys::shared::SharedReader;
+use crate::wire::codec::{self, Aside, DecodeError, EncodeError, Reader, Set, Writer};
+use crate::wire::{HEADER, Kind, descriptors};
+
+pub use self::ways::{Codec, OptionCodec, Place, Returns, Way, WayOfBlocks, WayOfDescriptors, WayOfSerde};
 
 /// What a sandboxed function may return.
 #[diagnostic::on_unimplemented(
     message = "a sandboxed call can fail, so the function must return `Result<T, E>` with `T` serde's and `E: From<gaol::Error>`, not `{Self}`",
     label = "`Result<T, E>` belongs here, or `gaol::Result<T>` for short",
-    note = "`T` must implement `serde::Serialize` and `serde::Deserialize` to cross from the child, `E` must implement `From<gaol::Error>`"
+    note = "`T` must implement `serde::Serialize` and `serde::Deserialize`, or be a descriptor such as `File`, to cross from the child; `E` must implement `From<gaol::Error>`"
 )]
 pub trait Returned: Sized {
     /// What the function returns when it succeeds.
-    type Ok: Serialize + DeserializeOwned;
+    type Ok;
     /// Its error.
     type Err: From<Error>;
 
@@ -31,7 +37,7 @@ pub trait Returned: Sized {
     fn from_result(result: Result<Self::Ok, Self::Err>) -> Self;
 }
 
-impl<T: Serialize + DeserializeOwned, E: From<Error>> Returned for Result<T, E> {
+impl<T, E: From<Error>> Returned for Result<T, E> {
     type Ok = T;
     type Err = E;
 
@@ -178,31 +184,59 @@ fn words(messages: Vec<&str>, cap: u64) -> Reply {
 fn reply<T: Serialize + ?Sized>(kind: Kind, value: &T, cap: u64) -> Reply {
     let mut frame = vec![0; HEADER];
     match codec::encode(value, &mut frame, cap.saturating_add(HEADER as u64)) {
-        Ok(()) => Reply { kind, frame },
-        Err(EncodeError::TooLarge { .. }) => Reply::new(
-            Kind::Unable,
-            format!("its result takes more than the {cap} bytes that are allowed; allow more with `reply = …`")
-                .as_bytes(),
-        ),
-        Err(error) => Reply::new(Kind::Unable, format!("its result cannot be encoded: {error}").as_bytes()),
+        Ok(()) => Reply::of(kind, frame),
+        Err(error) => unable(&error, cap),
     }
 }
 
-/// The child's side of a call: decodes the arguments, runs the function, encodes what it returns.
-pub fn serve<A: DeserializeOwned, R: Returned>(
+/// The reply of a function whose result cannot be sent.
+fn unable(error: &EncodeError, cap: u64) -> Reply {
+    let reason = match error {
+        EncodeError::TooLarge { .. } => {
+            format!("its result takes more than the {cap} bytes that are allowed; allow more with `reply = …`")
+        }
+        other => format!("its result cannot be encoded: {other}"),
+    };
+    Reply::new(Kind::Unable, reason.as_bytes())
+}
+
+/// The child's side of a call: decodes the arguments, runs the function, encodes what it returns and what it changed.
+pub fn serve<A, R: Returned>(
     request: Request<'_>,
-    body: impl FnOnce(A) -> R,
+    read: impl FnOnce(&mut Reader<'_>) -> Result<A, DecodeError>,
+    body: impl FnOnce(&mut A) -> R,
+    write: impl FnOnce(&R::Ok, &mut A, &mut Writer<'_>) -> Result<(), EncodeError>,
     errors: ErrorCodec<R::Err>,
 ) -> Reply {
-    let arguments = match codec::decode(request.arguments) {
+    let Request { arguments, mut aside, descriptors, mut room, cap } = request;
+    let read = descriptors::hand_out(descriptors, || {
+        let mut reader = Reader::new(arguments, aside.as_mut().map(|aside| aside as &mut dyn Set));
+        let arguments = read(&mut reader)?;
+        reader.end().map(|()| arguments)
+    });
+    let mut arguments = match read {
         Ok(arguments) => arguments,
         Err(error) => {
             return Reply::new(Kind::Unable, format!("its arguments do not decode: {error}").as_bytes());
         }
     };
-    match body(arguments).into_result() {
-        Ok(value) => reply(Kind::Returned, &value, request.cap),
-        Err(error) => (errors.encode)(&error, request.cap),
+    // What was shared is in the arguments now.
+    drop(aside);
+    match body(&mut arguments).into_result() {
+        Ok(value) => {
+            let mut frame = vec![0; HEADER];
+            let (written, descriptors) = descriptors::collect(|| {
+                let aside = room.as_mut().map(|room| &mut **room as &mut dyn Aside);
+                codec::encode_with(&mut frame, cap.saturating_add(HEADER as u64), aside, |writer| {
+                    write(&value, &mut arguments, writer)
+                })
+            });
+            match written {
+                Ok(aside) => Reply { aside, descriptors, ..Reply::of(Kind::Returned, frame) },
+                Err(error) => unable(&error, cap),
+            }
+        }
+        Err(error) => (errors.encode)(&error, cap),
     }
 }
 
@@ -214,22 +248,37 @@ pub(crate) enum Meaning<T, E> {
     Undecodable(String),
 }
 
+/// What came back whole, in answer to this call.
+pub(crate) struct Back {
+    pub(crate) kind: Kind,
+    pub(crate) payload: Vec<u8>,
+    pub(crate) aside: Option<SharedReader>,
+    pub(crate) descriptors: Vec<OwnedFd>,
+}
+
 /// Decodes a reply whose frame is whole and answers this call.
 pub(crate) fn understand<R: Returned>(
-    kind: Kind,
-    payload: &[u8],
+    back: Back,
+    read: impl FnOnce(&mut Reader<'_>) -> Result<R::Ok, DecodeError>,
     errors: &ErrorCodec<R::Err>,
 ) -> Meaning<R::Ok, R::Err> {
+    let Back { kind, payload, mut aside, descriptors } = back;
     match kind {
-        Kind::Returned => match codec::decode(payload) {
-            Ok(value) => Meaning::Value(value),
-            Err(error) => Meaning::Undecodable(error.to_string()),
-        },
-        Kind::Failed => match (errors.decode)(payload) {
+        Kind::Returned => {
+            let value = descriptors::hand_out(descriptors, || {
+                let mut reader = Reader::new(&payload, aside.as_mut().map(|aside| aside as &mut dyn Set));
+                read(&mut reader)
+            });
+            match value {
+                Ok(value) => Meaning::Value(value),
+                Err(error) => Meaning::Undecodable(error.to_string()),
+            }
+        }
+        Kind::Failed => match (errors.decode)(&payload) {
             Ok(error) => Meaning::FunctionError(error),
             Err(problem) => Meaning::Undecodable(problem),
         },
-        Kind::FailedInWords => match codec::decode::<Vec<String>>(payload) {
+        Kind::FailedInWords => match codec::decode::<Vec<String>>(&payload) {
             Ok(messages) => Meaning::Words(FunctionError::from_messages(messages)),
             Err(error) => Meaning::Undecodable(error.to_string()),
         },

@@ -1,6 +1,10 @@
 //! Entries: the functions that a worker can be asked to run.
 
+use std::os::fd::OwnedFd;
+
 use crate::profile::Profile;
+use crate::sys::shared::SharedReader;
+use crate::wire::codec::Aside;
 use crate::wire::{self, Kind};
 
 /// A sandboxed function, as the attribute registers it.
@@ -87,9 +91,14 @@ impl Entry {
 }
 
 /// The arguments of a call, as they came.
-#[derive(Debug)]
+#[allow(missing_debug_implementations, reason = "generated code passes it on")]
 pub struct Request<'a> {
     pub(crate) arguments: &'a [u8],
+    /// What went aside of them.
+    pub(crate) aside: Option<SharedReader>,
+    pub(crate) descriptors: Vec<OwnedFd>,
+    /// Where long blocks of the result go.
+    pub(crate) room: Option<&'a mut dyn Aside>,
     /// The largest payload that the parent takes.
     pub(crate) cap: u64,
 }
@@ -100,12 +109,20 @@ pub struct Reply {
     pub(crate) kind: Kind,
     /// A header's worth of room, then the payload: a reply is sent without being copied.
     pub(crate) frame: Vec<u8>,
+    /// Bytes of it that went aside.
+    pub(crate) aside: u64,
+    pub(crate) descriptors: Vec<OwnedFd>,
 }
 
 impl Reply {
     /// A reply of bytes that are encoded already.
     pub(crate) fn new(kind: Kind, payload: &[u8]) -> Self {
-        Self { kind, frame: wire::frame(kind, 0, 0, payload) }
+        Self::of(kind, wire::frame(kind, 0, 0, payload))
+    }
+
+    /// A reply whose frame is made, but for its header.
+    pub(crate) fn of(kind: Kind, frame: Vec<u8>) -> Self {
+        Self { kind, frame, aside: 0, descriptors: Vec::new() }
     }
 }
 

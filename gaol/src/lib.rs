@@ -65,6 +65,7 @@ pub mod controls;
 #[cfg(not(feature = "test-controls"))]
 mod controls;
 mod crossing;
+mod descriptor;
 mod dynamic;
 mod entry;
 mod error;
@@ -80,6 +81,7 @@ mod program;
 mod resolve;
 mod role;
 mod sandbox;
+mod stream;
 mod support;
 mod sys;
 mod tainted;
@@ -94,6 +96,7 @@ pub use gaol_macros::{Taint, sandboxed};
 pub use crate::by_hand::{OperationSupport, OperationSupportLevel};
 pub use crate::command::is_set_up_failure;
 pub use crate::crossing::Returned;
+pub use crate::descriptor::Fd;
 pub use crate::dynamic::{ChoiceValue, DurationValue, NumberValue, PathValues, TextValues};
 pub use crate::entry::Entry;
 pub use crate::error::{
@@ -108,5 +111,6 @@ pub use crate::profile::{
     Violation as OnViolation, platform,
 };
 pub use crate::sandbox::{ChildSandbox, Enforcement, Sandbox};
+pub use crate::stream::{Drain, Feeder, Moved, Moving, Progress, pipe, pipe_out};
 pub use crate::support::{Availability, Layer, Support};
 pub use crate::tainted::{CheckedReason, Reason, Taint, Tainted, TaintedIter};

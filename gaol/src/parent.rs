@@ -15,12 +15,10 @@ use std::os::unix::ffi::OsStringExt;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use serde::Serialize;
-
 use self::application::{Application, Key, Unavailable};
-use self::exchange::{Answer, Output, Terms, exchange};
+use self::exchange::{Answer, Outgoing, Output, Terms, exchange};
 use self::zygote::{NotStarted, Zygote};
-use crate::crossing::{ErrorCodec, Meaning, Returned, understand};
+use crate::crossing::{Back, ErrorCodec, Meaning, Returned, understand};
 use crate::dynamic::Dynamic;
 use crate::entry::{self, Entry};
 use crate::error::{Call, Error, PathProblem, ProfileError, ProtocolProblem, Unprepared, Violation};
@@ -30,34 +28,54 @@ use crate::profile::{Process, Profile};
 use crate::resolve::{Unresolved, kind_of, stand_in};
 use crate::support::{Availability, Layer, Layers, Support};
 use crate::sys::notify::Rules;
-use crate::wire::codec::{self, EncodeError};
-use crate::wire::{HEADER, Header, Kind};
+use crate::sys::shared::SharedWriter;
+use crate::wire::codec::{self, DecodeError, EncodeError, Reader, Writer};
+use crate::wire::{HEADER, Header, Kind, descriptors};
 use crate::{explain, role, sys};
 
-/// Calls a sandboxed function: what the attribute puts in its place.
-pub fn call<R: Returned, A: Serialize>(
+/// Makes a call ready: what the attribute puts in the function's place begins with it.
+///
+/// `write` writes the arguments.
+pub fn prepared(
     entry: &'static Entry,
-    arguments: &A,
     dynamic: Dynamic,
-    errors: ErrorCodec<R::Err>,
-) -> R {
-    R::from_result(run::<R, A>(entry, arguments, dynamic, &errors))
+    write: impl FnOnce(&mut Writer<'_>) -> Result<(), EncodeError>,
+) -> Prepared {
+    Prepared(PendingCall::plan(entry, dynamic).and_then(|call| {
+        let outgoing = call.encode(write)?;
+        Ok((call, outgoing))
+    }))
 }
 
-fn run<R: Returned, A: Serialize>(
-    entry: &'static Entry,
-    arguments: &A,
-    dynamic: Dynamic,
-    errors: &ErrorCodec<R::Err>,
-) -> Result<R::Ok, R::Err> {
-    let call = PendingCall::plan(entry, dynamic)?;
-    let request = call.encode(arguments)?;
-    let (kind, payload) = call.exchange(request)?;
-    match understand::<R>(kind, &payload, errors) {
-        Meaning::Value(value) => Ok(value),
-        Meaning::FunctionError(error) => Err(error),
-        Meaning::Words(error) => Err(Error::Function(error).into()),
-        Meaning::Undecodable(problem) => Err(call.protocol(ProtocolProblem::Decode(problem)).into()),
+/// A call whose arguments are encoded, or why there is none.
+#[allow(missing_debug_implementations, reason = "generated code uses it up at once")]
+pub struct Prepared(Result<(PendingCall, Outgoing), Error>);
+
+impl Prepared {
+    /// Calls the function.
+    ///
+    /// `read` reads the result, and what comes back for arguments that the function may change.
+    pub fn call<R: Returned>(
+        self,
+        read: impl FnOnce(&mut Reader<'_>) -> Result<R::Ok, DecodeError>,
+        errors: ErrorCodec<R::Err>,
+    ) -> R {
+        R::from_result(self.run::<R>(read, &errors))
+    }
+
+    fn run<R: Returned>(
+        self,
+        read: impl FnOnce(&mut Reader<'_>) -> Result<R::Ok, DecodeError>,
+        errors: &ErrorCodec<R::Err>,
+    ) -> Result<R::Ok, R::Err> {
+        let (call, outgoing) = self.0?;
+        let back = call.exchange(outgoing)?;
+        match understand::<R>(back, read, errors) {
+            Meaning::Value(value) => Ok(value),
+            Meaning::FunctionError(error) => Err(error),
+            Meaning::Words(error) => Err(Error::Function(error).into()),
+            Meaning::Undecodable(problem) => Err(call.protocol(ProtocolProblem::Decode(problem)).into()),
+        }
     }
 }
 
@@ -101,27 +119,49 @@ impl PendingCall {
         Error::Protocol { call: self.call(), problem }
     }
 
-    /// The whole frame, but for its nonce.
-    fn encode<A: Serialize>(&self, arguments: &A) -> Result<Vec<u8>, Error> {
+    /// The whole frame, but for its nonce, with what goes beside it.
+    fn encode(
+        &self,
+        write: impl FnOnce(&mut Writer<'_>) -> Result<(), EncodeError>,
+    ) -> Result<Outgoing, Error> {
         let mut frame = vec![0; HEADER];
         // Arguments must fit into the child's memory, so its limit is theirs.
         let cap = self.profile.limits().memory.unwrap_or(u64::MAX / 2);
-        let environment = self.environment();
-        let encoded = if environment.is_empty() { Ok(()) } else { codec::encode(&environment, &mut frame, cap) };
-        let prefix = (frame.len() - HEADER) as u64;
-        encoded.and_then(|()| codec::encode(arguments, &mut frame, cap)).map_err(|error| Error::Arguments {
+        let unsent = |problem: EncodeError| Error::Arguments {
             call: self.call(),
-            problem: match error {
+            problem: match problem {
                 EncodeError::TooLarge { cap } => {
                     format!("they take more than the {cap} bytes of memory that the child may use; allow more with `memory = …`")
                 }
                 other => other.to_string(),
             },
-        })?;
-        let length = (frame.len() - HEADER) as u64;
-        let header = Header { kind: Kind::Call, nonce: 0, entry: self.entry.id(), length, prefix };
+        };
+        let environment = self.environment();
+        if !environment.is_empty() {
+            codec::encode(&environment, &mut frame, cap).map_err(unsent)?;
+        }
+        let prefix = (frame.len() - HEADER) as u64;
+        let mut shared = SharedWriter::default();
+        let (written, descriptors) =
+            descriptors::collect(|| codec::encode_with(&mut frame, cap, Some(&mut shared), write));
+        let aside = written.map_err(unsent)?;
+        let shared = shared.seal().map_err(|error| unsent(EncodeError::Aside(error.to_string())))?;
+        let header = Header {
+            prefix,
+            aside,
+            descriptors: u32::try_from(descriptors.len()).unwrap_or(u32::MAX),
+            room: self.room(),
+            ..Header::plain(Kind::Call, 0, self.entry.id(), (frame.len() - HEADER) as u64)
+        };
         frame[..HEADER].copy_from_slice(&header.to_bytes());
-        Ok(frame)
+        Ok(Outgoing { frame, descriptors: shared.into_iter().chain(descriptors).collect() })
+    }
+
+    /// How much shared memory the worker may ask for at once: it writes it under its limit on the size of files.
+    fn room(&self) -> u64 {
+        const MOST: u64 = 256 << 20;
+        let room = self.profile.limits().file_size.unwrap_or(MOST).min(MOST);
+        if room < codec::BLOCK as u64 { 0 } else { room }
     }
 
     /// The granted variables as they are now. A kept worker is also told which of them are not set.
@@ -135,7 +175,7 @@ impl PendingCall {
     }
 
     /// Takes a worker, sends the call, and waits for what comes of it.
-    fn exchange(&self, mut frame: Vec<u8>) -> Result<(Kind, Vec<u8>), Error> {
+    fn exchange(&self, mut outgoing: Outgoing) -> Result<Back, Error> {
         let application = Application::current();
         let limits = self.profile.limits();
         let reused = self.profile.process() == Process::Reused;
@@ -146,19 +186,20 @@ impl PendingCall {
                 .worker(self.key.clone(), &self.profile, self.layers)
                 .map_err(|unavailable| self.unavailable(unavailable))?;
             let nonce = nonce();
-            frame[8..16].copy_from_slice(&nonce.to_le_bytes());
+            outgoing.frame[8..16].copy_from_slice(&nonce.to_le_bytes());
             let terms = Terms {
                 nonce,
                 entry: self.entry.id(),
                 time: limits.time,
                 cpu: limits.cpu,
                 reply: limits.reply,
+                room: self.room(),
                 reused,
             };
             let mut output = Output::default();
-            let answer = exchange(&worker, &frame, &terms, &mut output);
+            let answer = exchange(&worker, &outgoing, &terms, &mut output);
             // One that panicked is not used again: what the function left half done is not known.
-            if let Answer::Reply { kind: Kind::Returned | Kind::Failed | Kind::FailedInWords, .. } = answer
+            if let Answer::Reply(Back { kind: Kind::Returned | Kind::Failed | Kind::FailedInWords, .. }) = answer
                 && reused
             {
                 template.keep(worker);
@@ -166,16 +207,16 @@ impl PendingCall {
                 drop(worker);
             }
             template.take_in();
-            if let Answer::Reply { kind, payload } = answer {
-                return match kind {
-                    Kind::Returned | Kind::Failed | Kind::FailedInWords => Ok((kind, payload)),
-                    _ => Err(self.reported(kind, &payload, None, self.call_with(output))),
+            if let Answer::Reply(back) = answer {
+                return match back.kind {
+                    Kind::Returned | Kind::Failed | Kind::FailedInWords => Ok(back),
+                    kind => Err(self.reported(kind, &back.payload, None, self.call_with(output))),
                 };
             }
             let call = self.call_with(output);
             return Err(match answer {
                 Answer::NeverBegan => continue,
-                Answer::Reply { .. } => unreachable!("handled above"),
+                Answer::Reply(_) => unreachable!("handled above"),
                 Answer::Ended { ended, report: Some((kind, payload)) } => {
                     self.reported(kind, &payload, Some(ended), call)
                 }

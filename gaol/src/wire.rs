@@ -1,12 +1,13 @@
 //! The wire: frames between the application and a worker, and the limits of both.
 
 pub(crate) mod codec;
+pub(crate) mod descriptors;
 
 /// Bytes of a frame's header.
-pub(crate) const HEADER: usize = 40;
+pub(crate) const HEADER: usize = 64;
 
 /// The first four bytes of every frame. The last one is the version of the wire.
-const MAGIC: u32 = u32::from_le_bytes(*b"gao\x01");
+const MAGIC: u32 = u32::from_le_bytes(*b"gao\x02");
 
 /// What a frame carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +29,8 @@ pub(crate) enum Kind {
     Violated = 7,
     /// The worker could not run the function: what it lacked, in words.
     Unable = 8,
+    /// From the worker: shared memory is wanted for so many bytes of its reply. To the worker: here it is, as a descriptor.
+    Room = 9,
 }
 
 impl Kind {
@@ -41,6 +44,7 @@ impl Kind {
             Self::OutOfMemory,
             Self::Violated,
             Self::Unable,
+            Self::Room,
         ]
         .into_iter()
         .find(|kind| *kind as u32 == number)
@@ -59,6 +63,19 @@ pub(crate) struct Header {
     pub(crate) length: u64,
     /// How many of them come before the payload proper: the environment in a call.
     pub(crate) prefix: u64,
+    /// Bytes of it that are in shared memory.
+    pub(crate) aside: u64,
+    /// Descriptors that come with it, those of shared memory not counted.
+    pub(crate) descriptors: u32,
+    /// In a call: how much shared memory the worker may ask for at once; 0 where the whole reply stands in its frame.
+    pub(crate) room: u64,
+}
+
+impl Header {
+    /// A header of nothing but a frame.
+    pub(crate) const fn plain(kind: Kind, nonce: u64, entry: u64, length: u64) -> Self {
+        Self { kind, nonce, entry, length, prefix: 0, aside: 0, descriptors: 0, room: 0 }
+    }
 }
 
 impl Header {
@@ -71,6 +88,9 @@ impl Header {
         bytes[16..24].copy_from_slice(&self.entry.to_le_bytes());
         bytes[24..32].copy_from_slice(&self.length.to_le_bytes());
         bytes[32..40].copy_from_slice(&self.prefix.to_le_bytes());
+        bytes[40..48].copy_from_slice(&self.aside.to_le_bytes());
+        bytes[48..52].copy_from_slice(&self.descriptors.to_le_bytes());
+        bytes[56..64].copy_from_slice(&self.room.to_le_bytes());
         bytes
     }
 
@@ -82,7 +102,19 @@ impl Header {
             return Err("the frame does not begin as one of this version does");
         }
         let kind = Kind::from_number(number(4)).ok_or("the frame is of no known kind")?;
-        let header = Self { kind, nonce: wide(8), entry: wide(16), length: wide(24), prefix: wide(32) };
+        let header = Self {
+            kind,
+            nonce: wide(8),
+            entry: wide(16),
+            length: wide(24),
+            prefix: wide(32),
+            aside: wide(40),
+            descriptors: number(48),
+            room: wide(56),
+        };
+        if number(52) != 0 {
+            return Err("the frame says what this version does not know");
+        }
         if header.prefix > header.length {
             return Err("the frame's parts are longer than the frame");
         }
@@ -92,7 +124,7 @@ impl Header {
 
 /// A whole frame as bytes.
 pub(crate) fn frame(kind: Kind, nonce: u64, entry: u64, payload: &[u8]) -> Vec<u8> {
-    let header = Header { kind, nonce, entry, length: payload.len() as u64, prefix: 0 };
+    let header = Header::plain(kind, nonce, entry, payload.len() as u64);
     let mut frame = Vec::with_capacity(HEADER + payload.len());
     frame.extend_from_slice(&header.to_bytes());
     frame.extend_from_slice(payload);

@@ -9,8 +9,8 @@ use super::toolbox::{Refusal, call};
 /// The worker's end of the channel.
 pub(crate) const CHANNEL: i32 = 3;
 /// Bytes of a frame's header.
-pub(crate) const HEADER: usize = 40;
-const MAGIC: [u8; 4] = *b"gao\x01";
+pub(crate) const HEADER: usize = 64;
+const MAGIC: [u8; 4] = *b"gao\x02";
 
 pub(crate) const CALL: u32 = 1;
 pub(crate) const RETURNED: u32 = 2;
@@ -20,6 +20,7 @@ pub(crate) const PANICKED: u32 = 5;
 pub(crate) const OUT_OF_MEMORY: u32 = 6;
 pub(crate) const VIOLATED: u32 = 7;
 pub(crate) const UNABLE: u32 = 8;
+pub(crate) const ROOM: u32 = 9;
 
 /// A header, believable or not.
 #[derive(Clone, Copy, Debug)]
@@ -30,19 +31,26 @@ pub(crate) struct Forged {
     pub(crate) entry: u64,
     pub(crate) length: u64,
     pub(crate) prefix: u64,
+    pub(crate) aside: u64,
+    pub(crate) descriptors: u32,
+    /// What every frame has as zero.
+    pub(crate) nothing: u32,
+    pub(crate) room: u64,
 }
 
 impl Forged {
     /// The header that a true reply of this size to the call being served would have.
     pub(crate) fn reply(kind: u32, length: usize) -> Result<Self, Refusal> {
         let (nonce, entry) = served_call()?;
-        Ok(Self { magic: MAGIC, kind, nonce, entry, length: length as u64, prefix: 0 })
+        let length = length as u64;
+        Ok(Self { magic: MAGIC, kind, nonce, entry, length, prefix: 0, aside: 0, descriptors: 0, nothing: 0, room: 0 })
     }
 
     pub(crate) fn to_bytes(self) -> Vec<u8> {
         let mut bytes = self.magic.to_vec();
         bytes.extend_from_slice(&self.kind.to_le_bytes());
-        for word in [self.nonce, self.entry, self.length, self.prefix] {
+        let beside = u64::from(self.descriptors) | u64::from(self.nothing) << 32;
+        for word in [self.nonce, self.entry, self.length, self.prefix, self.aside, beside, self.room] {
             bytes.extend_from_slice(&word.to_le_bytes());
         }
         bytes

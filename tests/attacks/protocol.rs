@@ -80,7 +80,7 @@ pub(crate) fn perform(act: ProtocolAct, _place: &Place) -> Attempt {
             }
         }
         P::BadMagic => forged(|header| header.magic = *b"GET ")?,
-        P::WrongVersion => forged(|header| header.magic[3] = 2)?,
+        P::WrongVersion => forged(|header| header.magic[3] = 9)?,
         P::UnknownKind => forged(|header| header.kind = 99)?,
         P::KindOfRequest => forged(|header| header.kind = CALL)?,
         P::Length(length) => {
@@ -234,7 +234,7 @@ pub(crate) fn rows() -> Vec<Row> {
         let answer = if at == 0 { Answer::Exited(0) } else { Answer::Protocol };
         rows.push(row(118, format!("a reply cut after {at} bytes"), P::CutAt(at)).always(answer).no_control(PARENT));
     }
-    for at in [0, 1, 39, 40] {
+    for at in [0, 1, 63, 64] {
         rows.push(
             row(118, format!("a reply that stops after {at} bytes"), P::StallAt(at))
                 .under(Time)

@@ -16,10 +16,11 @@ pub(super) fn check_parameter_type(ty: &Type, report: &mut Report) {
     let mut visitor = Crossing { whole: ty, returned: false, report };
     match strip(ty) {
         Type::Reference(reference) => {
-            if reference.mutability.is_some() {
-                let owned = text(&owned_form(ty));
+            if reference.mutability.is_some()
+                && let Some(owned) = unsized_name(&reference.elem)
+            {
                 let message = format!(
-                    "`{}` is not sent back yet; take `{owned}` by value and return the new value",
+                    "`{}` cannot be replaced by what comes back, which may be longer; write `&mut {owned}`",
                     text(reference)
                 );
                 visitor.report.error(reference, message);
@@ -155,6 +156,19 @@ impl VisitMut for Owning {
     }
 }
 
+/// The owned type that goes with text or a path, which have no size of their own.
+fn unsized_name(ty: &Type) -> Option<&'static str> {
+    let Type::Path(path) = strip(ty) else { return None };
+    let name = path.path.segments.last().filter(|_| path.qself.is_none())?.ident.to_string();
+    match name.as_str() {
+        "str" => Some("String"),
+        "Path" => Some("PathBuf"),
+        "OsStr" => Some("OsString"),
+        "CStr" => Some("CString"),
+        _ => None,
+    }
+}
+
 fn own(borrowed: &Type) -> Type {
     let span = borrowed.span();
     match strip(borrowed) {
@@ -163,16 +177,8 @@ fn own(borrowed: &Type) -> Type {
             let element = &slice.elem;
             parse_quote!(Vec<#element>)
         }
-        Type::Path(path) if path.qself.is_none() => {
-            let name = path.path.segments.last().map(|segment| segment.ident.to_string()).unwrap_or_default();
-            let owned = match name.as_str() {
-                "str" => Some("String"),
-                "Path" => Some("PathBuf"),
-                "OsStr" => Some("OsString"),
-                "CStr" => Some("CString"),
-                _ => None,
-            };
-            match owned {
+        Type::Path(_) => {
+            match unsized_name(borrowed) {
                 Some(owned) => {
                     let owned = Ident::new(owned, span);
                     parse_quote!(#owned)

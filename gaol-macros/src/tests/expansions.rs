@@ -76,16 +76,49 @@ fn a_whole_function() {
                     >::NEW)
                         .codec()
                 }
-                #[allow(clippy::type_complexity)]
+                #[allow(clippy::type_complexity, unused_variables)]
                 fn __gaol_serve(
                     request: ::gaol::__private::Request<'_>,
                 ) -> ::gaol::__private::Reply {
+                    #[allow(unused_imports)]
+                    use ::gaol::__private::{
+                        Codec as _, WayOfBlocks as _, WayOfDescriptors as _, WayOfSerde as _,
+                    };
                     ::gaol::__private::serve(
                         request,
-                        |(a0, a1): (<Path as ::gaol::__private::Sent>::Owned, u32)| __gaol_body(
-                            <Path as ::gaol::__private::Sent>::lend(&a0),
-                            a1,
-                        ),
+                        |reader| Ok((
+                            ::gaol::__private::Place::new(
+                                (&&&::gaol::__private::Way::<Path>::NEW).codec().decode(reader)?,
+                            ),
+                            ::gaol::__private::Place::new(
+                                (&&&::gaol::__private::Way::<u32>::NEW).codec().decode(reader)?,
+                            ),
+                        )),
+                        |
+                            (
+                                a0,
+                                a1,
+                            ): &mut (
+                                ::gaol::__private::Place<<Path as ::gaol::__private::Sent>::Owned>,
+                                ::gaol::__private::Place<u32>,
+                            )|
+                        __gaol_body(<Path as ::gaol::__private::Sent>::lend(a0.lend()), a1.take()),
+                        |
+                            value,
+                            (
+                                a0,
+                                a1,
+                            ): &mut (
+                                ::gaol::__private::Place<<Path as ::gaol::__private::Sent>::Owned>,
+                                ::gaol::__private::Place<u32>,
+                            ),
+                            writer|
+                        {
+                            (&&&::gaol::__private::Way::<Thumbnail>::NEW)
+                                .codec()
+                                .encode(value, writer)?;
+                            Ok(())
+                        },
                         __gaol_errors(),
                     )
                 }
@@ -94,12 +127,30 @@ fn a_whole_function() {
                 }
                 ::gaol::__private::assert_crosses::<<Path as ::gaol::__private::Sent>::Owned>();
                 ::gaol::__private::assert_crosses::<u32>();
-                ::gaol::__private::call(
-                    &__GAOL_ENTRY,
-                    &(path, width),
-                    ::gaol::__private::Dynamic::NONE,
-                    __gaol_errors(),
-                )
+                ::gaol::__private::assert_crosses::<Thumbnail>();
+                #[allow(unused_imports)]
+                use ::gaol::__private::{
+                    Codec as _, WayOfBlocks as _, WayOfDescriptors as _, WayOfSerde as _,
+                };
+                ::gaol::__private::prepared(
+                        &__GAOL_ENTRY,
+                        ::gaol::__private::Dynamic::NONE,
+                        |writer| {
+                            (&&&::gaol::__private::Way::<Path>::NEW).codec().encode(&*path, writer)?;
+                            (&&&::gaol::__private::Way::<u32>::NEW).codec().encode(&width, writer)?;
+                            Ok(())
+                        },
+                    )
+                    .call(
+                        |reader| {
+                            let value = (&&&::gaol::__private::Way::<Thumbnail>::NEW)
+                                .codec()
+                                .decode(reader)?;
+                            reader.end()?;
+                            Ok(value)
+                        },
+                        __gaol_errors(),
+                    )
             }
         "#]],
     );
@@ -155,21 +206,51 @@ fn no_parameter_and_no_key() {
                     >::NEW)
                         .codec()
                 }
-                #[allow(clippy::type_complexity)]
+                #[allow(clippy::type_complexity, unused_variables)]
                 fn __gaol_serve(
                     request: ::gaol::__private::Request<'_>,
                 ) -> ::gaol::__private::Reply {
-                    ::gaol::__private::serve(request, |(): ()| __gaol_body(), __gaol_errors())
+                    #[allow(unused_imports)]
+                    use ::gaol::__private::{
+                        Codec as _, WayOfBlocks as _, WayOfDescriptors as _, WayOfSerde as _,
+                    };
+                    ::gaol::__private::serve(
+                        request,
+                        |reader| Ok(()),
+                        |(): &mut ()| __gaol_body(),
+                        |value, (): &mut (), writer| {
+                            (&&&::gaol::__private::Way::<()>::NEW).codec().encode(value, writer)?;
+                            Ok(())
+                        },
+                        __gaol_errors(),
+                    )
                 }
                 ::gaol::__private::submit! {
                     ::gaol::__private::Registration::new(& __GAOL_ENTRY)
                 }
-                ::gaol::__private::call(
-                    &__GAOL_ENTRY,
-                    &(),
-                    ::gaol::__private::Dynamic::NONE,
-                    __gaol_errors(),
-                )
+                ::gaol::__private::assert_crosses::<()>();
+                #[allow(unused_imports)]
+                use ::gaol::__private::{
+                    Codec as _, WayOfBlocks as _, WayOfDescriptors as _, WayOfSerde as _,
+                };
+                ::gaol::__private::prepared(
+                        &__GAOL_ENTRY,
+                        ::gaol::__private::Dynamic::NONE,
+                        |writer| {
+                            let _ = writer;
+                            Ok(())
+                        },
+                    )
+                    .call(
+                        |reader| {
+                            let value = (&&&::gaol::__private::Way::<()>::NEW)
+                                .codec()
+                                .decode(reader)?;
+                            reader.end()?;
+                            Ok(value)
+                        },
+                        __gaol_errors(),
+                    )
             }
         "#]],
     );
@@ -277,7 +358,6 @@ fn every_key_as_an_expression() {
             .stdout(&out)
             .stderr(&out)
             .violation(&v)
-            ::gaol::__private::call(&__GAOL_ENTRY, &(n,), dynamic, __gaol_errors())
         "#]],
     );
 }
@@ -329,22 +409,28 @@ fn borrowed_parameters_are_owned_and_lent() {
         &["Sent", "assert_crosses", "fn("],
         expect![[r#"
             "fn(&str, &[u8], &std::path::Path, &Point, &'_ [String]) -> gaol::Result<()>",
-            <str as ::gaol::__private::Sent>::Owned,
-            <[u8] as ::gaol::__private::Sent>::Owned,
+            ::gaol::__private::Place<<str as ::gaol::__private::Sent>::Owned>,
+            ::gaol::__private::Place<<[u8] as ::gaol::__private::Sent>::Owned>,
             <std::path::Path as ::gaol::__private::Sent>::Owned,
-            <Point as ::gaol::__private::Sent>::Owned,
+            ::gaol::__private::Place<<Point as ::gaol::__private::Sent>::Owned>,
             <[String] as ::gaol::__private::Sent>::Owned,
-            <str as ::gaol::__private::Sent>::lend(&a0),
-            <[u8] as ::gaol::__private::Sent>::lend(&a1),
-            <std::path::Path as ::gaol::__private::Sent>::lend(&a2),
-            <Point as ::gaol::__private::Sent>::lend(&a3),
-            <[String] as ::gaol::__private::Sent>::lend(&a4),
+            <str as ::gaol::__private::Sent>::lend(a0.lend()),
+            <[u8] as ::gaol::__private::Sent>::lend(a1.lend()),
+            <std::path::Path as ::gaol::__private::Sent>::lend(a2.lend()),
+            <Point as ::gaol::__private::Sent>::lend(a3.lend()),
+            <[String] as ::gaol::__private::Sent>::lend(a4.lend()),
+            ::gaol::__private::Place<<str as ::gaol::__private::Sent>::Owned>,
+            ::gaol::__private::Place<<[u8] as ::gaol::__private::Sent>::Owned>,
+            <std::path::Path as ::gaol::__private::Sent>::Owned,
+            ::gaol::__private::Place<<Point as ::gaol::__private::Sent>::Owned>,
+            <[String] as ::gaol::__private::Sent>::Owned,
             ::gaol::__private::assert_crosses::<<str as ::gaol::__private::Sent>::Owned>();
             ::gaol::__private::assert_crosses::<<[u8] as ::gaol::__private::Sent>::Owned>();
             ::gaol::__private::assert_crosses::<
             <std::path::Path as ::gaol::__private::Sent>::Owned,
             ::gaol::__private::assert_crosses::<<Point as ::gaol::__private::Sent>::Owned>();
             ::gaol::__private::assert_crosses::<<[String] as ::gaol::__private::Sent>::Owned>();
+            ::gaol::__private::assert_crosses::<()>();
         "#]],
     );
 }
@@ -371,10 +457,21 @@ fn patterns_go_to_the_body() {
             &[],
             #[allow(clippy::type_complexity)]
             #[allow(unused_imports)]
-            #[allow(clippy::type_complexity)]
-            ): ((u8, u8), u8, u8, Point, (u8, u8), u8, u8, u8)|
+            #[allow(clippy::type_complexity, unused_variables)]
+            #[allow(unused_imports)]
+            (&&&::gaol::__private::Way::<Point>::NEW).codec().decode(reader)?,
+            ::gaol::__private::Place<Point>,
+            ::gaol::__private::Place<Point>,
             ::gaol::__private::assert_crosses::<Point>();
-            &(argument0, argument1, c, argument3, argument4, unused, argument6, r#type),
+            #[allow(unused_imports)]
+            .encode(&argument0, writer)?;
+            .encode(&argument1, writer)?;
+            (&&&::gaol::__private::Way::<Point>::NEW)
+            .encode(&argument3, writer)?;
+            .encode(&argument4, writer)?;
+            (&&&::gaol::__private::Way::<u8>::NEW).codec().encode(&unused, writer)?;
+            .encode(&argument6, writer)?;
+            (&&&::gaol::__private::Way::<u8>::NEW).codec().encode(&r#type, writer)?;
         "#]],
     );
 }
@@ -408,7 +505,9 @@ fn lint_attributes_stay_on_the_outer_function() {
             fn __gaol_body(a: u8) -> gaol::Result<()> {
             #[allow(clippy::type_complexity)]
             #[allow(unused_imports)]
-            #[allow(clippy::type_complexity)]
+            #[allow(clippy::type_complexity, unused_variables)]
+            #[allow(unused_imports)]
+            #[allow(unused_imports)]
         "##]],
     );
 }
@@ -486,15 +585,46 @@ fn a_renamed_library() {
                     >::NEW)
                         .codec()
                 }
-                #[allow(clippy::type_complexity)]
+                #[allow(clippy::type_complexity, unused_variables)]
                 fn __gaol_serve(
                     request: my::sandbox::__private::Request<'_>,
                 ) -> my::sandbox::__private::Reply {
+                    #[allow(unused_imports)]
+                    use my::sandbox::__private::{
+                        Codec as _, WayOfBlocks as _, WayOfDescriptors as _, WayOfSerde as _,
+                    };
                     my::sandbox::__private::serve(
                         request,
-                        |(a0,): (<str as my::sandbox::__private::Sent>::Owned,)| __gaol_body(
-                            <str as my::sandbox::__private::Sent>::lend(&a0),
-                        ),
+                        |reader| Ok((
+                            my::sandbox::__private::Place::new(
+                                (&&&my::sandbox::__private::Way::<str>::NEW).codec().decode(reader)?,
+                            ),
+                        )),
+                        |
+                            (
+                                a0,
+                            ): &mut (
+                                my::sandbox::__private::Place<
+                                    <str as my::sandbox::__private::Sent>::Owned,
+                                >,
+                            )|
+                        __gaol_body(<str as my::sandbox::__private::Sent>::lend(a0.lend())),
+                        |
+                            value,
+                            (
+                                a0,
+                            ): &mut (
+                                my::sandbox::__private::Place<
+                                    <str as my::sandbox::__private::Sent>::Owned,
+                                >,
+                            ),
+                            writer|
+                        {
+                            (&&&my::sandbox::__private::Way::<()>::NEW)
+                                .codec()
+                                .encode(value, writer)?;
+                            Ok(())
+                        },
                         __gaol_errors(),
                     )
                 }
@@ -504,12 +634,31 @@ fn a_renamed_library() {
                 my::sandbox::__private::assert_crosses::<
                     <str as my::sandbox::__private::Sent>::Owned,
                 >();
-                my::sandbox::__private::call(
-                    &__GAOL_ENTRY,
-                    &(a,),
-                    my::sandbox::__private::Dynamic::NONE,
-                    __gaol_errors(),
-                )
+                my::sandbox::__private::assert_crosses::<()>();
+                #[allow(unused_imports)]
+                use my::sandbox::__private::{
+                    Codec as _, WayOfBlocks as _, WayOfDescriptors as _, WayOfSerde as _,
+                };
+                my::sandbox::__private::prepared(
+                        &__GAOL_ENTRY,
+                        my::sandbox::__private::Dynamic::NONE,
+                        |writer| {
+                            (&&&my::sandbox::__private::Way::<str>::NEW)
+                                .codec()
+                                .encode(&*a, writer)?;
+                            Ok(())
+                        },
+                    )
+                    .call(
+                        |reader| {
+                            let value = (&&&my::sandbox::__private::Way::<()>::NEW)
+                                .codec()
+                                .decode(reader)?;
+                            reader.end()?;
+                            Ok(value)
+                        },
+                        __gaol_errors(),
+                    )
             }
         "#]],
     );

@@ -284,8 +284,9 @@ fn heads() {
 #[test]
 fn parameter_types() {
     let cases = [
-        ("&mut Vec<u8>", "`&mut Vec<u8>` is not sent back yet; take `Vec<u8>` by value and return the new value"),
-        ("&mut [u8]", "`&mut [u8]` is not sent back yet; take `Vec<u8>` by value and return the new value"),
+        ("&mut str", "`&mut str` cannot be replaced by what comes back, which may be longer; write `&mut String`"),
+        ("&mut Path", "`&mut Path` cannot be replaced by what comes back, which may be longer; write `&mut PathBuf`"),
+        ("&mut Option<&u8>", "`&u8` borrows, and a borrow cannot cross to another process; write the owned form, `Option<u8>`"),
         ("&'static str", "`&'static str` does not outlive the call in the child; write `&str`"),
         (
             "Option<&str>",
@@ -395,7 +396,7 @@ fn other_attributes() {
 fn all_mistakes_at_once() {
     let found = messages(
         r#"writes = "/a", read = ["x", "/b/"], time = 2, time = "1", net, exec = "x", files = 0"#,
-        "#[no_mangle] async fn f<T>(&self, a: &mut u8, b: Option<&str>) -> &str { a }",
+        "#[no_mangle] async fn f<T>(&self, a: &mut str, b: Option<&str>) -> &str { a }",
     );
     assert_eq!(found.len(), 16, "{found:#?}");
 }

@@ -10,6 +10,7 @@ use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::FileExt;
 use std::panic::{AssertUnwindSafe, PanicHookInfo};
 use std::sync::Mutex;
 
@@ -20,11 +21,13 @@ use crate::message::Ended;
 use crate::message::worker_descriptor::{CHANNEL, STATUS, STREAMS};
 use crate::plan::{Plan, Stream};
 use crate::support::Layer;
-use crate::sys::descriptors::{close_from, place};
+use crate::sys::descriptors::{self, close_from, place, receive_some};
 use crate::sys::seccomp::WorkerFilter;
 use crate::sys::spawn::exit_now;
 use crate::sys::{handler_mode, limits, seccomp, shape, signals, sigsys};
-use crate::wire::{self, HEADER, Header, Kind, codec};
+use crate::sys::shared::SharedReader;
+use crate::wire::codec::{self, Aside};
+use crate::wire::{self, HEADER, Header, Kind};
 
 /// What a template gives each of its workers.
 pub(super) struct Setup<'a> {
@@ -153,9 +156,7 @@ fn confine(setup: &Setup<'_>, template: Pid) -> io::Result<()> {
 
 /// Runs one call. An error means that there is no other to come.
 fn serve(setup: &Setup<'_>, channel: &mut std::fs::File) -> io::Result<()> {
-    let mut head = [0; HEADER];
-    channel.read_exact(&mut head)?;
-    let call = Header::from_bytes(&head).map_err(io::Error::other)?;
+    let (call, mut beside) = receive_head(channel)?;
     let length = usize::try_from(call.length).map_err(io::Error::other)?;
     set_current(&call);
     signals::report_aborts(channel.as_fd(), wire::frame(Kind::OutOfMemory, call.nonce, call.entry, &[]));
@@ -167,17 +168,107 @@ fn serve(setup: &Setup<'_>, channel: &mut std::fs::File) -> io::Result<()> {
     if received != length {
         return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
     }
+    let shared = usize::from(call.aside > 0);
+    if beside.len() != shared + call.descriptors as usize {
+        let reason = "there is no room for the descriptors that came with the call; allow more with `files = …`";
+        return send(channel, &call, Reply::new(Kind::Unable, reason.as_bytes()));
+    }
+    let descriptors = beside.split_off(shared);
     let (environment, arguments) = payload.split_at(usize::try_from(call.prefix).map_err(io::Error::other)?);
     if !environment.is_empty() {
         set_environment(environment);
     }
+    let cap = setup.plan.reply.unwrap_or(u64::MAX / 2);
+    let mut room = (call.room > 0).then(|| Room::new(channel.as_fd(), &call, cap));
+    let request = Request {
+        arguments,
+        aside: Some(SharedReader::new(beside.into_iter().map(|memory| (memory, call.aside)), call.aside)),
+        descriptors,
+        room: room.as_mut().map(|room| room as &mut dyn Aside),
+        cap,
+    };
     let reply = match setup.entries.find(call.entry) {
-        Some(entry) => run(entry, Request { arguments, cap: setup.plan.reply.unwrap_or(u64::MAX) }),
+        Some(entry) => run(entry, request),
         None => {
             Reply::new(Kind::Unable, b"it is not registered in the child; is it in a library that was loaded later?")
         }
     };
+    drop(room);
     send(channel, &call, reply)
+}
+
+/// Receives the head of a call, with the descriptors that come with its first byte.
+fn receive_head(channel: &std::fs::File) -> io::Result<(Header, Vec<OwnedFd>)> {
+    let mut head = [0; HEADER];
+    let mut descriptors = Vec::new();
+    let mut at = 0;
+    while at < HEADER {
+        let received = receive_some(channel.as_fd(), &mut head[at..], wire::descriptors::MOST + 1)?;
+        if received.bytes == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        at += received.bytes;
+        descriptors.extend(received.descriptors);
+    }
+    Ok((Header::from_bytes(&head).map_err(io::Error::other)?, descriptors))
+}
+
+/// Shared memory for a reply, asked for when it is needed.
+struct Room<'a> {
+    channel: BorrowedFd<'a>,
+    nonce: u64,
+    entry: u64,
+    /// The most that may be asked for at once.
+    most: u64,
+    /// Bytes that may still be asked for.
+    left: u64,
+    /// What there is, where to go on in it, and where it ends.
+    memory: Option<std::fs::File>,
+    at: u64,
+    end: u64,
+}
+
+impl<'a> Room<'a> {
+    fn new(channel: BorrowedFd<'a>, call: &Header, cap: u64) -> Self {
+        let Header { nonce, entry, room: most, .. } = *call;
+        Self { channel, nonce, entry, most, left: cap, memory: None, at: 0, end: 0 }
+    }
+
+    fn ask(&mut self, needed: u64) -> io::Result<()> {
+        // More than is needed now, so that many blocks do not ask each by itself.
+        const AT_LEAST: u64 = 4 << 20;
+        let wanted = needed.max(AT_LEAST).min(self.most).min(self.left);
+        let frame = wire::frame(Kind::Room, self.nonce, self.entry, &wanted.to_le_bytes());
+        let mut rest = &frame[..];
+        while !rest.is_empty() {
+            let count = rustix::io::retry_on_intr(|| rustix::io::write(self.channel, rest))?;
+            rest = &rest[count..];
+        }
+        let mut answer = [0; HEADER];
+        let received = receive_some(self.channel, &mut answer, 1)?;
+        let memory = received.descriptors.into_iter().next().filter(|_| received.bytes == HEADER);
+        self.memory = Some(memory.ok_or(io::ErrorKind::UnexpectedEof)?.into());
+        (self.at, self.end) = (0, wanted);
+        self.left -= wanted;
+        Ok(())
+    }
+}
+
+impl Aside for Room<'_> {
+    fn put(&mut self, mut block: &[u8]) -> io::Result<()> {
+        while !block.is_empty() {
+            if self.at == self.end {
+                self.ask(block.len() as u64)?;
+            }
+            let here = usize::try_from(self.end - self.at).unwrap_or(usize::MAX).min(block.len());
+            let (now, later) = block.split_at(here);
+            let memory = self.memory.as_ref().ok_or(io::ErrorKind::UnexpectedEof)?;
+            memory.write_all_at(now, self.at)?;
+            self.at += here as u64;
+            block = later;
+        }
+        Ok(())
+    }
 }
 
 /// Runs the function. From here on the process is hostile.
@@ -197,14 +288,17 @@ fn run(entry: &Entry, request: Request<'_>) -> Reply {
 fn send(channel: &mut std::fs::File, call: &Header, mut reply: Reply) -> io::Result<()> {
     let _ = io::stdout().flush();
     let header = Header {
-        kind: reply.kind,
-        nonce: call.nonce,
-        entry: call.entry,
-        length: (reply.frame.len() - HEADER) as u64,
-        prefix: 0,
+        aside: reply.aside,
+        descriptors: u32::try_from(reply.descriptors.len()).unwrap_or(u32::MAX),
+        ..Header::plain(reply.kind, call.nonce, call.entry, (reply.frame.len() - HEADER) as u64)
     };
     reply.frame[..HEADER].copy_from_slice(&header.to_bytes());
-    channel.write_all(&reply.frame)
+    if reply.descriptors.is_empty() {
+        return channel.write_all(&reply.frame);
+    }
+    let descriptors: Vec<BorrowedFd<'_>> = reply.descriptors.iter().map(AsFd::as_fd).collect();
+    descriptors::send(channel.as_fd(), &reply.frame[..HEADER], &descriptors)?;
+    channel.write_all(&reply.frame[HEADER..])
 }
 
 fn set_environment(bytes: &[u8]) {
@@ -288,7 +382,7 @@ fn message(payload: &(dyn Any + Send)) -> String {
 fn report_violation(number: u32, _arguments: &[u64; 6]) {
     // The nonce is not at hand without a lock; the application knows which worker it reads from.
     let mut frame = [0; HEADER + 4];
-    let header = Header { kind: Kind::Violated, nonce: 0, entry: 0, length: 4, prefix: 0 };
+    let header = Header::plain(Kind::Violated, 0, 0, 4);
     frame[..HEADER].copy_from_slice(&header.to_bytes());
     frame[HEADER..].copy_from_slice(&number.to_le_bytes());
     // SAFETY: the channel stays open under its number for as long as the process lives, unless hostile code closed or replaced it,

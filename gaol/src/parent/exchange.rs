@@ -1,19 +1,24 @@
 //! One call on one worker: send, wait, and make sense of what comes back. Nothing that comes back is trusted.
 
-use std::io::{self, IoSliceMut};
-use std::os::fd::{AsFd, OwnedFd};
+use std::io::{self, IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
-use rustix::net::{RecvAncillaryBuffer, RecvFlags, ReturnFlags, SendFlags};
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
+};
 
 use super::template::Worker;
 use super::wait::{Readable, poll_until, wait_readable};
+use crate::crossing::Back;
 use crate::error::ProtocolProblem;
 use crate::message::Ended;
 use crate::sys::clock::CpuClock;
-use crate::wire::{HEADER, Header, Kind};
+use crate::sys::shared::{self, SharedReader};
+use crate::wire::{HEADER, Header, Kind, descriptors};
 
 /// The most of a worker's output that is kept, in bytes.
 const MOST_OUTPUT: usize = 64 << 10;
@@ -31,6 +36,8 @@ pub(super) struct Terms {
     pub(super) time: Option<Duration>,
     pub(super) cpu: Option<Duration>,
     pub(super) reply: Option<u64>,
+    /// How much shared memory the worker may ask for at once; none where this is 0.
+    pub(super) room: u64,
     /// The worker goes on to serve other calls, so that its channel stays open.
     pub(super) reused: bool,
 }
@@ -38,10 +45,7 @@ pub(super) struct Terms {
 /// What came of a call.
 pub(super) enum Answer {
     /// A whole frame that answers this call.
-    Reply {
-        kind: Kind,
-        payload: Vec<u8>,
-    },
+    Reply(Back),
     /// The worker was gone before it had been sent anything: the call may be made on another.
     NeverBegan,
     /// The worker ended, as its template has it from the kernel. With the last report that it made of itself.
@@ -63,13 +67,23 @@ pub(super) struct Output {
     pub(super) truncated: bool,
 }
 
+/// A call, ready to be sent.
+pub(super) struct Outgoing {
+    pub(super) frame: Vec<u8>,
+    /// Shared memory, if any of the call is in it, and the arguments that are descriptors.
+    pub(super) descriptors: Vec<OwnedFd>,
+}
+
 /// Sends `request` and waits for the answer. The worker is to be dropped afterwards, unless it is reused and replied.
-pub(super) fn exchange(worker: &Worker, request: &[u8], terms: &Terms, output: &mut Output) -> Answer {
+pub(super) fn exchange(worker: &Worker, outgoing: &Outgoing, terms: &Terms, output: &mut Output) -> Answer {
     let mut exchange = Exchange {
         worker,
         terms,
-        request,
+        request: &outgoing.frame,
+        descriptors: &outgoing.descriptors,
         received: Vec::new(),
+        came: Vec::new(),
+        rooms: Vec::new(),
         header: None,
         ended: None,
         open: true,
@@ -89,7 +103,7 @@ pub(super) fn exchange(worker: &Worker, request: &[u8], terms: &Terms, output: &
         }
     }
     let answer = exchange.run(output);
-    if !matches!(answer, Answer::Reply { .. } | Answer::NeverBegan) {
+    if !matches!(answer, Answer::Reply(_) | Answer::NeverBegan) {
         drain(worker, output);
     }
     answer
@@ -107,7 +121,13 @@ struct Exchange<'a> {
     terms: &'a Terms,
     /// What is still to be sent.
     request: &'a [u8],
+    /// What goes with its first byte.
+    descriptors: &'a [OwnedFd],
     received: Vec<u8>,
+    /// Descriptors that came with it.
+    came: Vec<OwnedFd>,
+    /// Shared memory that the worker asked for, with its sizes.
+    rooms: Vec<(OwnedFd, u64)>,
     header: Option<Header>,
     ended: Option<Ended>,
     /// The worker's end of the channel is open, as far as is known.
@@ -156,8 +176,12 @@ impl Exchange<'_> {
     /// Sends as much as the channel takes.
     fn send(&mut self) -> Result<(), Answer> {
         while !self.request.is_empty() && self.open {
-            match rustix::net::send(&self.worker.channel, self.request, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
-                Ok(count) => self.request = &self.request[count..],
+            let fds: Vec<BorrowedFd<'_>> = self.descriptors.iter().map(AsFd::as_fd).collect();
+            match send_some(&self.worker.channel, self.request, &fds) {
+                Ok(count) => {
+                    self.request = &self.request[count..];
+                    self.descriptors = &[];
+                }
                 Err(Errno::AGAIN) => break,
                 Err(Errno::INTR) => {}
                 // What it sent before it closed its end is still to be read.
@@ -240,7 +264,8 @@ impl Exchange<'_> {
                 }
             };
             self.received.resize(begun + wanted, 0);
-            let mut control = RecvAncillaryBuffer::default();
+            let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(descriptors::MOST))];
+            let mut control = RecvAncillaryBuffer::new(&mut space);
             let message = rustix::io::retry_on_intr(|| {
                 rustix::net::recvmsg(
                     &self.worker.channel,
@@ -251,9 +276,14 @@ impl Exchange<'_> {
             });
             let count = message.as_ref().map_or(0, |message| message.bytes);
             self.received.truncate(begun + count);
+            for entry in control.drain() {
+                if let RecvAncillaryMessage::ScmRights(fds) = entry {
+                    self.came.extend(fds);
+                }
+            }
             match message {
-                // There is no room for descriptors, so the kernel has installed none.
-                Ok(message) if message.flags.contains(ReturnFlags::CTRUNC) => {
+                // More than a call may bring, or more than this process has room for: those that were installed are closed.
+                Ok(message) if message.flags.contains(ReturnFlags::CTRUNC) || self.came.len() > descriptors::MOST => {
                     return Err(Answer::Unbelievable(ProtocolProblem::Descriptors));
                 }
                 Ok(_) if count == 0 => {
@@ -277,8 +307,62 @@ impl Exchange<'_> {
             {
                 return Err(Answer::Unbelievable(ProtocolProblem::Extra));
             }
+            if self.is_whole() && self.header.is_some_and(|header| header.kind == Kind::Room) {
+                self.make_room()?;
+            }
         }
         Ok(())
+    }
+
+    /// Makes the shared memory that the worker asks for.
+    fn make_room(&mut self) -> Result<(), Answer> {
+        // So many that they hold any reply, and so few that they are no attack.
+        const MOST: usize = 4096;
+        let wanted = <[u8; 8]>::try_from(&self.received[HEADER..]).map(u64::from_le_bytes).unwrap_or(0);
+        let held: u64 = self.rooms.iter().map(|(_, size)| size).sum();
+        let limit = self.terms.reply.unwrap_or(u64::MAX / 2);
+        if wanted == 0 || wanted > self.terms.room || self.rooms.len() == MOST || !self.request.is_empty() {
+            return Err(Answer::Unbelievable(ProtocolProblem::Header("the worker asks for shared memory that it cannot need")));
+        }
+        if wanted > limit.saturating_sub(held) {
+            let announced = held.saturating_add(wanted);
+            return Err(Answer::Unbelievable(ProtocolProblem::TooLarge { announced, limit }));
+        }
+        let memory = shared::of_size(wanted).map_err(|error| Answer::Broken("make shared memory for the reply", error))?;
+        let header = Header::plain(Kind::Room, self.terms.nonce, self.terms.entry, 0).to_bytes();
+        match send_some(&self.worker.channel, &header, &[memory.as_fd()]) {
+            Ok(HEADER) => {}
+            // What it sent before it closed its end is still to be read.
+            Err(Errno::PIPE | Errno::CONNRESET) => self.open = false,
+            // It waits for nothing else, so there is room for this.
+            Ok(_) | Err(Errno::AGAIN) => {
+                return Err(Answer::Unbelievable(ProtocolProblem::Header("the worker does not take what it asked for")));
+            }
+            Err(errno) => return Err(Answer::Broken("send shared memory", errno.into())),
+        }
+        self.rooms.push((memory, wanted));
+        self.received.clear();
+        self.header = None;
+        Ok(())
+    }
+
+    /// The reply, once it is whole.
+    fn back(&mut self, kind: Kind) -> Result<Back, ProtocolProblem> {
+        let (aside, descriptors) = self.header.map_or((0, 0), |header| (header.aside, header.descriptors));
+        let held: u64 = self.rooms.iter().map(|(_, size)| size).sum();
+        if aside > held {
+            return Err(ProtocolProblem::Header("more of the reply is in shared memory than there is"));
+        }
+        if self.came.len() as u64 != u64::from(descriptors) {
+            return Err(ProtocolProblem::Descriptors);
+        }
+        let rooms = std::mem::take(&mut self.rooms);
+        Ok(Back {
+            kind,
+            payload: self.received.split_off(HEADER),
+            aside: (self.terms.room > 0).then(|| SharedReader::new(rooms, aside)),
+            descriptors: std::mem::take(&mut self.came),
+        })
     }
 
     fn check_header(&self) -> Result<Header, ProtocolProblem> {
@@ -289,9 +373,16 @@ impl Exchange<'_> {
             Kind::Call => return Err(ProtocolProblem::Header("the frame is a call, not a reply")),
             Kind::Returned | Kind::Failed | Kind::FailedInWords => self.terms.reply.unwrap_or(u64::MAX / 2),
             Kind::Panicked | Kind::OutOfMemory | Kind::Violated | Kind::Unable => MOST_REPORT,
+            Kind::Room => 8,
         };
-        if header.length > limit {
-            return Err(ProtocolProblem::TooLarge { announced: header.length, limit });
+        // What is in shared memory counts against the same limit.
+        let announced = header.length.saturating_add(header.aside);
+        if announced > limit {
+            return Err(ProtocolProblem::TooLarge { announced, limit });
+        }
+        let is_result = matches!(header.kind, Kind::Returned);
+        if !is_result && (header.aside > 0 || header.descriptors > 0) {
+            return Err(ProtocolProblem::Header("the frame is of a kind that has nothing beside it"));
         }
         // A dying worker's signal handler does not know which call it dies in.
         if header.kind != Kind::Violated && (header.nonce != self.terms.nonce || header.entry != self.terms.entry) {
@@ -310,14 +401,14 @@ impl Exchange<'_> {
             && let Some(Header { kind: kind @ (Kind::Returned | Kind::Failed | Kind::FailedInWords), .. }) = self.header
             && (self.terms.reused || !self.open)
         {
-            return Some(Answer::Reply { kind, payload: self.received.split_off(HEADER) });
+            return Some(self.back(kind).map_or_else(Answer::Unbelievable, Answer::Reply));
         }
         // A kept worker that reports a panic goes on as well.
         if self.is_whole()
             && self.terms.reused
             && let Some(Header { kind: kind @ (Kind::Panicked | Kind::Unable), .. }) = self.header
         {
-            return Some(Answer::Reply { kind, payload: self.received.split_off(HEADER) });
+            return Some(self.back(kind).map_or_else(Answer::Unbelievable, Answer::Reply));
         }
         if self.open && self.ended.is_none() {
             return None;
@@ -347,16 +438,22 @@ impl Exchange<'_> {
             let received = self.received.len() as u64;
             return Some(Answer::Unbelievable(ProtocolProblem::Truncated { received, announced }));
         }
-        let report = if self.is_whole() {
-            self.header.map(|header| (header.kind, self.received.split_off(HEADER)))
-        } else {
-            None
-        };
-        if let Some((kind @ (Kind::Returned | Kind::Failed | Kind::FailedInWords), payload)) = report {
-            return Some(Answer::Reply { kind, payload });
+        let kind = self.header.filter(|_| self.is_whole()).map(|header| header.kind);
+        if let Some(kind @ (Kind::Returned | Kind::Failed | Kind::FailedInWords)) = kind {
+            return Some(self.back(kind).map_or_else(Answer::Unbelievable, Answer::Reply));
         }
-        Some(Answer::Ended { ended, report })
+        Some(Answer::Ended { ended, report: kind.map(|kind| (kind, self.received.split_off(HEADER))) })
     }
+}
+
+/// Sends what the channel takes now, with descriptors.
+fn send_some(channel: &OwnedFd, bytes: &[u8], descriptors: &[BorrowedFd<'_>]) -> Result<usize, Errno> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(descriptors::MOST + 1))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    if !descriptors.is_empty() {
+        control.push(SendAncillaryMessage::ScmRights(descriptors));
+    }
+    rustix::net::sendmsg(channel, &[IoSlice::new(bytes)], &mut control, SendFlags::NOSIGNAL | SendFlags::DONTWAIT)
 }
 
 /// How the worker ended. A template that is gone took its workers with it.

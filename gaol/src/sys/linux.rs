@@ -11,6 +11,7 @@ pub(crate) mod namespaces;
 pub(crate) mod notify;
 pub(crate) mod probe;
 pub(crate) mod seccomp;
+pub(crate) mod shared;
 pub(crate) mod signals;
 pub(crate) mod sigsys;
 pub(crate) mod spawn;

@@ -20,11 +20,34 @@ pub(crate) mod reserved;
 mod tests;
 
 use std::fmt::{self, Display, Write};
+use std::io;
 
-#[cfg(test)]
-pub(crate) use decode::DecodeError;
+use crate::sys::shared::{SharedReader, SharedWriter};
+
+pub use decode::{DecodeError, Reader};
 pub(crate) use decode::decode;
-pub(crate) use encode::{EncodeError, encode};
+pub use encode::{EncodeError, Writer};
+pub(crate) use encode::{encode, encode_with};
+
+/// The shortest block of bytes that goes aside, where there is an aside.
+///
+/// From here on a descriptor and a page or two of shared memory cost less than the copies of a socket.
+pub(crate) const BLOCK: usize = 64 << 10;
+
+/// Where long blocks go, beside the bytes of a message.
+pub(crate) trait Aside {
+    /// Keeps a block. The blocks are taken in the order in which they were put.
+    fn put(&mut self, block: &[u8]) -> io::Result<()>;
+}
+
+/// What went aside of a message.
+pub(crate) trait Set {
+    /// Bytes that have not been taken.
+    fn left(&self) -> u64;
+
+    /// Takes the next bytes: as many as there is room for. Each is read once.
+    fn take(&mut self, block: &mut [u8]) -> io::Result<()>;
+}
 
 /// The most levels that a value may have.
 ///
@@ -61,5 +84,21 @@ impl Write for ShortText {
         let fits = (0..=room).rev().find(|&end| text.is_char_boundary(end));
         self.0.push_str(&text[..fits.unwrap_or(0)]);
         Err(fmt::Error)
+    }
+}
+
+impl Aside for SharedWriter {
+    fn put(&mut self, block: &[u8]) -> io::Result<()> {
+        Self::put(self, block)
+    }
+}
+
+impl Set for SharedReader {
+    fn left(&self) -> u64 {
+        Self::left(self)
+    }
+
+    fn take(&mut self, block: &mut [u8]) -> io::Result<()> {
+        Self::take(self, block)
     }
 }

@@ -16,7 +16,7 @@ use rustix::net::{
 };
 
 /// The most descriptors that one message carries.
-pub(crate) const MOST: usize = 8;
+pub(crate) const MOST: usize = 64;
 
 /// Closes every descriptor from `first` on.
 pub(crate) fn close_from(first: RawFd) -> io::Result<()> {
@@ -103,6 +103,25 @@ pub(crate) fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8], flags: RecvFlag
     if message.flags.contains(ReturnFlags::CTRUNC) {
         // The kernel ran out of room or of descriptor numbers on the way: what was received is dropped here, the rest was never installed.
         return Err(io::Error::from_raw_os_error(libc::EMFILE));
+    }
+    Ok(Received { bytes: message.bytes, descriptors })
+}
+
+/// Receives what there is of a stream, with at most `most` descriptors (and never more than 65), which are closed by an exec.
+///
+/// What the kernel had no room for is not among them: whoever asked knows how many to expect.
+pub(crate) fn receive_some(socket: BorrowedFd<'_>, buffer: &mut [u8], most: usize) -> io::Result<Received> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(65))];
+    let length = rustix::cmsg_space!(ScmRights(most)).min(space.len());
+    let mut control = RecvAncillaryBuffer::new(&mut space[..length]);
+    let message = rustix::io::retry_on_intr(|| {
+        rustix::net::recvmsg(socket, &mut [IoSliceMut::new(buffer)], &mut control, RecvFlags::CMSG_CLOEXEC)
+    })?;
+    let mut descriptors: Vec<OwnedFd> = Vec::new();
+    for entry in control.drain() {
+        if let RecvAncillaryMessage::ScmRights(fds) = entry {
+            descriptors.extend(fds);
+        }
     }
     Ok(Received { bytes: message.bytes, descriptors })
 }

@@ -5,7 +5,8 @@ use serde::de::{
     SeqAccess, VariantAccess, Visitor,
 };
 
-use super::{DEPTH_LIMIT, FREE_ELEMENTS, reserved, short_message};
+use super::{BLOCK, DEPTH_LIMIT, FREE_ELEMENTS, Set, reserved, short_message};
+use crate::wire::descriptors;
 
 /// Reads one value, which must take all of `bytes`.
 ///
@@ -16,18 +17,64 @@ use super::{DEPTH_LIMIT, FREE_ELEMENTS, reserved, short_message};
 ///
 /// Any [`DecodeError`]; the first one found.
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError> {
-    let mut input = Input {
-        rest: bytes,
-        elements_left: (bytes.len() as u64).saturating_add(FREE_ELEMENTS),
-        reservable: bytes.len(),
-    };
-    let value = T::deserialize(Decoder { input: &mut input, depth: 0 })?;
-    if input.rest.is_empty() { Ok(value) } else { Err(DecodeError::Trailing) }
+    let mut reader = Reader::new(bytes, None);
+    let value = reader.value()?;
+    reader.end()?;
+    Ok(value)
+}
+
+/// Where the values of a message are read from.
+#[allow(missing_debug_implementations, reason = "it is lent to generated code")]
+pub struct Reader<'de> {
+    input: Input<'de>,
+}
+
+impl<'de> Reader<'de> {
+    /// A message, with what went aside of it.
+    pub(crate) fn new(bytes: &'de [u8], aside: Option<&'de mut dyn Set>) -> Self {
+        let input = Input {
+            rest: bytes,
+            elements_left: (bytes.len() as u64).saturating_add(FREE_ELEMENTS),
+            reservable: bytes.len(),
+            aside,
+        };
+        Self { input }
+    }
+
+    /// Reads a value as serde has it.
+    pub(crate) fn value<T: DeserializeOwned>(&mut self) -> Result<T, DecodeError> {
+        T::deserialize(Decoder { input: &mut self.input, depth: 0 })
+    }
+
+    /// Reads bytes that stand together, as numbers of a type for which every bit pattern is one.
+    pub(crate) fn numbers<P: bytemuck::Pod>(&mut self) -> Result<Vec<P>, DecodeError> {
+        let length = self.input.block_length()?;
+        if !length.is_multiple_of(size_of::<P>()) {
+            return Err(DecodeError::custom("the bytes are no whole number of elements"));
+        }
+        // Zeroed memory comes from the system as it is; the length was checked against what is there.
+        let mut numbers = vec![P::zeroed(); length / size_of::<P>()];
+        self.input.fill(bytemuck::cast_slice_mut(&mut numbers))?;
+        Ok(numbers)
+    }
+
+    /// Refuses what is left over, bytes and descriptors.
+    ///
+    /// # Errors
+    ///
+    /// There is something.
+    pub fn end(&self) -> Result<(), DecodeError> {
+        let left_aside = self.input.aside.as_ref().map_or(0, |aside| aside.left());
+        if descriptors::left() > 0 {
+            return Err(DecodeError::custom("descriptors came with it that it does not name"));
+        }
+        if self.input.rest.is_empty() && left_aside == 0 { Ok(()) } else { Err(DecodeError::Trailing) }
+    }
 }
 
 /// Why bytes are not a value of the expected type.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum DecodeError {
+pub enum DecodeError {
     /// The bytes end before the value does.
     #[error("the bytes end before the value does")]
     Truncated,
@@ -70,6 +117,8 @@ struct Input<'de> {
     elements_left: u64,
     /// The elements that containers may still make room for before they are read.
     reservable: usize,
+    /// Where long blocks are, if not among the bytes.
+    aside: Option<&'de mut dyn Set>,
 }
 
 impl<'de> Input<'de> {
@@ -81,6 +130,45 @@ impl<'de> Input<'de> {
         Ok(value)
     }
 
+    /// Reads the length of a block, which is there in full.
+    fn block_length(&mut self) -> Result<usize, DecodeError> {
+        let declared = self.leaf::<u64>()?;
+        let there = match &self.aside {
+            Some(aside) if declared >= BLOCK as u64 => aside.left(),
+            _ => self.rest.len() as u64,
+        };
+        if declared > there {
+            return Err(DecodeError::Truncated);
+        }
+        usize::try_from(declared).map_err(|_| DecodeError::Truncated)
+    }
+
+    /// Reads a block whose length was read into memory of that length.
+    fn fill(&mut self, block: &mut [u8]) -> Result<(), DecodeError> {
+        match &mut self.aside {
+            Some(aside) if block.len() >= BLOCK => aside.take(block).map_err(DecodeError::custom),
+            _ => {
+                let (own, rest) = self.rest.split_at_checked(block.len()).ok_or(DecodeError::Truncated)?;
+                block.copy_from_slice(own);
+                self.rest = rest;
+                Ok(())
+            }
+        }
+    }
+
+    /// Reads a block: lent where it is among the bytes.
+    fn block(&mut self) -> Result<Block<'de>, DecodeError> {
+        let length = self.block_length()?;
+        if self.aside.is_some() && length >= BLOCK {
+            let mut block = vec![0; length];
+            self.fill(&mut block)?;
+            return Ok(Block::Owned(block));
+        }
+        let (own, rest) = self.rest.split_at_checked(length).ok_or(DecodeError::Truncated)?;
+        self.rest = rest;
+        Ok(Block::Lent(own))
+    }
+
     /// Reads the declared length of a sequence or map, and pays for all of it.
     #[inline]
     fn length(&mut self) -> Result<usize, DecodeError> {
@@ -88,6 +176,12 @@ impl<'de> Input<'de> {
         self.elements_left = self.elements_left.checked_sub(declared).ok_or(DecodeError::TooMany)?;
         usize::try_from(declared).map_err(|_| DecodeError::TooMany)
     }
+}
+
+/// Bytes that stood together.
+enum Block<'de> {
+    Lent(&'de [u8]),
+    Owned(Vec<u8>),
 }
 
 /// serde's view of the input at one level.
@@ -162,10 +256,28 @@ impl<'de> Deserializer<'de> for Decoder<'_, 'de> {
         deserialize_f32 => visit_f32(f32),
         deserialize_f64 => visit_f64(f64),
         deserialize_char => visit_char(char),
-        deserialize_str => visit_borrowed_str(&'de str),
-        deserialize_string => visit_borrowed_str(&'de str),
-        deserialize_bytes => visit_borrowed_bytes(&'de [u8]),
-        deserialize_byte_buf => visit_borrowed_bytes(&'de [u8]),
+    }
+
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+        match self.input.block()? {
+            Block::Lent(bytes) => visitor.visit_borrowed_str(std::str::from_utf8(bytes).map_err(DecodeError::custom)?),
+            Block::Owned(bytes) => visitor.visit_string(String::from_utf8(bytes).map_err(DecodeError::custom)?),
+        }
+    }
+
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+        self.deserialize_str(visitor)
+    }
+
+    fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+        match self.input.block()? {
+            Block::Lent(bytes) => visitor.visit_borrowed_bytes(bytes),
+            Block::Owned(bytes) => visitor.visit_byte_buf(bytes),
+        }
+    }
+
+    fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+        self.deserialize_bytes(visitor)
     }
 
     fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {

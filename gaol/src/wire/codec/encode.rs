@@ -9,7 +9,7 @@ use serde::ser::{Error, Serialize, Serializer};
 
 use self::elements::Elements;
 use self::output::Output;
-use super::{DEPTH_LIMIT, FREE_ELEMENTS, reserved, short_message};
+use super::{Aside, DEPTH_LIMIT, FREE_ELEMENTS, reserved, short_message};
 
 /// Appends `value` to `out`, which may become `cap` bytes long: what it holds already (a frame's header) counts.
 ///
@@ -19,18 +19,59 @@ use super::{DEPTH_LIMIT, FREE_ELEMENTS, reserved, short_message};
 ///
 /// Any [`EncodeError`]; the first one found.
 pub(crate) fn encode<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>, cap: u64) -> Result<(), EncodeError> {
+    encode_with(out, cap, None, |writer| writer.value(value)).map(drop)
+}
+
+/// The same for several values, some of whose bytes may go aside. Gives how many did.
+///
+/// What went aside counts against the cap.
+///
+/// # Errors
+///
+/// Any [`EncodeError`]; the first one found.
+pub(crate) fn encode_with(
+    out: &mut Vec<u8>,
+    cap: u64,
+    aside: Option<&mut dyn Aside>,
+    write: impl FnOnce(&mut Writer<'_>) -> Result<(), EncodeError>,
+) -> Result<u64, EncodeError> {
     let start = out.len();
-    let mut output = Output::new(out, cap);
-    let result = value.serialize(Encoder { output: &mut output, depth: 0 }).and_then(|()| output.check_elements(start));
+    // A match, for only there the compiler shortens the lifetime behind the reference.
+    let aside: Option<&mut dyn Aside> = match aside {
+        Some(aside) => Some(aside),
+        None => None,
+    };
+    let mut writer = Writer { output: Output::new(&mut *out, cap, aside) };
+    let result = write(&mut writer)
+        .and_then(|()| writer.output.check_elements(start))
+        .map(|()| writer.output.put_aside());
     if result.is_err() {
         out.truncate(start);
     }
     result
 }
 
+/// Where the values of a message are written.
+#[allow(missing_debug_implementations, reason = "it is lent to generated code")]
+pub struct Writer<'o> {
+    output: Output<'o>,
+}
+
+impl Writer<'_> {
+    /// Writes a value as serde has it.
+    pub(crate) fn value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), EncodeError> {
+        value.serialize(Encoder { output: &mut self.output, depth: 0 })
+    }
+
+    /// Writes bytes that stand together.
+    pub(crate) fn block(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
+        self.output.block(bytes)
+    }
+}
+
 /// Why a value cannot be sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum EncodeError {
+pub enum EncodeError {
     /// The value takes more bytes than there is room for.
     #[error("the value does not fit in {cap} bytes")]
     TooLarge {
@@ -46,6 +87,9 @@ pub(crate) enum EncodeError {
     /// The value has more than [`FREE_ELEMENTS`] elements that take no bytes.
     #[error("the value has more than {FREE_ELEMENTS} elements without content")]
     TooMany,
+    /// There is no memory to put a block aside in.
+    #[error("a block of bytes cannot be put in shared memory: {0}")]
+    Aside(String),
 }
 
 impl Error for EncodeError {
@@ -114,11 +158,14 @@ impl<'a, 'o> Serializer for Encoder<'a, 'o> {
         serialize_f32(f32),
         serialize_f64(f64),
         serialize_char(char),
-        serialize_str(&str),
+    }
+
+    fn serialize_str(self, value: &str) -> Result<(), EncodeError> {
+        self.output.block(value.as_bytes())
     }
 
     fn serialize_bytes(self, value: &[u8]) -> Result<(), EncodeError> {
-        self.output.leaf(&Bytes(value))
+        self.output.block(value)
     }
 
     fn collect_str<T: Display + ?Sized>(self, value: &T) -> Result<(), EncodeError> {
@@ -209,14 +256,5 @@ impl<'a, 'o> Serializer for Encoder<'a, 'o> {
     ) -> Result<Elements<'a, 'o>, EncodeError> {
         self.output.leaf(&index)?;
         self.elements(None)
-    }
-}
-
-/// Bytes as serde's byte string: `[u8]` by itself is a sequence.
-struct Bytes<'a>(&'a [u8]);
-
-impl Serialize for Bytes<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(self.0)
     }
 }

@@ -6,7 +6,7 @@ use postcard::ser_flavors::Flavor;
 use serde::ser::{Error, Serialize};
 
 use super::EncodeError;
-use crate::wire::codec::FREE_ELEMENTS;
+use crate::wire::codec::{Aside, BLOCK, FREE_ELEMENTS};
 
 /// The capacity to start from, so that a short value allocates once.
 const SMALLEST_GROWTH: usize = 64;
@@ -17,13 +17,41 @@ pub(super) struct Output<'o> {
     cap: u64,
     /// Elements declared so far.
     elements: u64,
+    /// Where long blocks go, if not among the bytes.
+    aside: Option<&'o mut dyn Aside>,
+    /// Bytes that went there.
+    put_aside: u64,
 }
 
 impl<'o> Output<'o> {
     /// An output that ends at `cap` bytes, or is full.
-    pub(super) fn new(bytes: &'o mut Vec<u8>, cap: u64) -> Self {
+    pub(super) fn new(bytes: &'o mut Vec<u8>, cap: u64, aside: Option<&'o mut dyn Aside>) -> Self {
         let longest = usize::try_from(cap).unwrap_or(usize::MAX).max(bytes.len());
-        Self { postcard: postcard::Serializer { output: CappedBytes { bytes, longest } }, cap, elements: 0 }
+        let postcard = postcard::Serializer { output: CappedBytes { bytes, longest } };
+        Self { postcard, cap, elements: 0, aside, put_aside: 0 }
+    }
+
+    /// Writes bytes that stand together: with their length among the others, or beside them where they are many.
+    pub(super) fn block(&mut self, block: &[u8]) -> Result<(), EncodeError> {
+        self.leaf(&(block.len() as u64))?;
+        let Some(aside) = self.aside.as_mut().filter(|_| block.len() >= BLOCK) else {
+            let full = EncodeError::TooLarge { cap: self.cap };
+            return self.postcard.output.try_extend(block).map_err(|_| full);
+        };
+        let length = block.len() as u64;
+        let room = self.postcard.output.longest - self.postcard.output.bytes.len();
+        if length > room as u64 {
+            return Err(EncodeError::TooLarge { cap: self.cap });
+        }
+        // It counts against the same cap.
+        self.postcard.output.longest -= block.len();
+        self.put_aside += length;
+        aside.put(block).map_err(|error| EncodeError::Aside(error.to_string()))
+    }
+
+    /// How many bytes went aside.
+    pub(super) fn put_aside(&self) -> u64 {
+        self.put_aside
     }
 
     /// Writes a leaf, which postcard does without calling back.

@@ -5,7 +5,7 @@
 use libc::{EAGAIN, EINVAL, ENOSYS, EPERM};
 
 use super::processes::FORK;
-use super::{bits, sockets};
+use super::bits;
 use crate::sys::linux::seccomp::rule::Action::{Allow, Answer, Refuse};
 use crate::sys::linux::seccomp::rule::{Condition, Table, argument, when};
 use crate::sys::linux::seccomp::{Gate, Shape};
@@ -21,10 +21,6 @@ pub(in crate::sys::linux::seccomp) fn worker(shape: &Shape, pid: u32) -> Table {
     // As if it did not exist, like pidfd_getfd: Go, Python and tokio wait for their children by id.
     table.always(libc::SYS_pidfd_open, Answer(ENOSYS));
     table.always(libc::SYS_pidfd_send_signal, Refuse(EPERM));
-    if !sockets::sends_to_addresses(shape) {
-        // Descriptors on their way count against a limit that all processes of a user share: a worker has none to pass on.
-        table.always(libc::SYS_sendmsg, Refuse(EPERM));
-    }
     table
 }
 

@@ -1,0 +1,345 @@
+//! The ways in which a value crosses: as a block of bytes, through serde, or as a descriptor.
+
+use std::marker::PhantomData;
+use std::os::fd::{AsFd, OwnedFd};
+
+use serde::Serialize;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::ser::Error as _;
+
+use super::Sent;
+use crate::wire::codec::{DecodeError, EncodeError, Reader, Writer};
+use crate::wire::descriptors;
+
+/// How values of one type are written and read. Chosen by what the type implements: see [`Way`].
+pub trait Codec {
+    /// What is written.
+    type Borrowed: ?Sized;
+    /// What is read.
+    type Owned;
+
+    /// Writes a value.
+    ///
+    /// # Errors
+    ///
+    /// What keeps it from being sent.
+    fn encode(&self, value: &Self::Borrowed, writer: &mut Writer<'_>) -> Result<(), EncodeError>;
+
+    /// Reads a value.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the bytes.
+    fn decode(&self, reader: &mut Reader<'_>) -> Result<Self::Owned, DecodeError>;
+}
+
+/// Picks the codec of a type by autoref: `(&&&Way::<T>::NEW).codec()` finds a block first, then serde, then a descriptor.
+#[derive(Debug)]
+pub struct Way<T: ?Sized>(PhantomData<fn(&T)>);
+
+impl<T: ?Sized> Way<T> {
+    /// The only value.
+    pub const NEW: Self = Self(PhantomData);
+}
+
+/// A number of which every bit pattern is one, and which crosses as it lies in memory.
+pub trait Plain: bytemuck::Pod {}
+
+macro_rules! plain {
+    ($($number:ty)*) => {$(
+        impl Plain for $number {}
+    )*};
+}
+
+plain! { u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize f32 f64 }
+
+/// Text, or plain numbers in a row.
+pub trait Block {
+    /// What is read.
+    type Owned;
+
+    /// The bytes, as they lie in memory.
+    fn bytes(&self) -> &[u8];
+
+    /// Reads them.
+    ///
+    /// # Errors
+    ///
+    /// They are none of this type.
+    fn read(reader: &mut Reader<'_>) -> Result<Self::Owned, DecodeError>;
+}
+
+impl<P: Plain> Block for [P] {
+    type Owned = Vec<P>;
+
+    fn bytes(&self) -> &[u8] {
+        bytemuck::cast_slice(self)
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Vec<P>, DecodeError> {
+        reader.numbers()
+    }
+}
+
+impl<P: Plain> Block for Vec<P> {
+    type Owned = Self;
+
+    fn bytes(&self) -> &[u8] {
+        bytemuck::cast_slice(self)
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        reader.numbers()
+    }
+}
+
+impl<P: Plain> Block for Box<[P]> {
+    type Owned = Self;
+
+    fn bytes(&self) -> &[u8] {
+        bytemuck::cast_slice(self)
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        reader.numbers().map(Vec::into_boxed_slice)
+    }
+}
+
+impl Block for str {
+    type Owned = String;
+
+    fn bytes(&self) -> &[u8] {
+        self.as_bytes()
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<String, DecodeError> {
+        String::from_utf8(reader.numbers()?).map_err(DecodeError::custom)
+    }
+}
+
+impl Block for String {
+    type Owned = Self;
+
+    fn bytes(&self) -> &[u8] {
+        self.as_bytes()
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        <str as Block>::read(reader)
+    }
+}
+
+/// Writes blocks.
+#[derive(Debug)]
+pub struct BlockCodec<T: ?Sized>(PhantomData<fn(&T)>);
+
+impl<T: Block + ?Sized> Codec for BlockCodec<T> {
+    type Borrowed = T;
+    type Owned = T::Owned;
+
+    fn encode(&self, value: &T, writer: &mut Writer<'_>) -> Result<(), EncodeError> {
+        writer.block(value.bytes())
+    }
+
+    fn decode(&self, reader: &mut Reader<'_>) -> Result<T::Owned, DecodeError> {
+        T::read(reader)
+    }
+}
+
+/// Writes what is serde's.
+#[derive(Debug)]
+pub struct SerdeCodec<T: ?Sized>(PhantomData<fn(&T)>);
+
+impl<T: Serialize + Sent<Owned: DeserializeOwned> + ?Sized> Codec for SerdeCodec<T> {
+    type Borrowed = T;
+    type Owned = T::Owned;
+
+    fn encode(&self, value: &T, writer: &mut Writer<'_>) -> Result<(), EncodeError> {
+        writer.value(value)
+    }
+
+    fn decode(&self, reader: &mut Reader<'_>) -> Result<T::Owned, DecodeError> {
+        reader.value()
+    }
+}
+
+/// Takes descriptors along.
+#[derive(Debug)]
+pub struct DescriptorCodec<T>(PhantomData<fn(&T)>);
+
+impl<T: AsFd + From<OwnedFd>> Codec for DescriptorCodec<T> {
+    type Borrowed = T;
+    type Owned = T;
+
+    fn encode(&self, value: &T, writer: &mut Writer<'_>) -> Result<(), EncodeError> {
+        let number = descriptors::put(value.as_fd()).map_err(EncodeError::custom)?;
+        writer.value(&number)
+    }
+
+    fn decode(&self, reader: &mut Reader<'_>) -> Result<T, DecodeError> {
+        descriptors::take(reader.value()?).map(T::from).map_err(DecodeError::custom)
+    }
+}
+
+/// Text and plain numbers in a row.
+pub trait WayOfBlocks {
+    /// The codec.
+    type Codec;
+    /// The codec.
+    fn codec(&self) -> Self::Codec;
+}
+
+impl<T: Block + ?Sized> WayOfBlocks for &&Way<T> {
+    type Codec = BlockCodec<T>;
+
+    fn codec(&self) -> BlockCodec<T> {
+        BlockCodec(PhantomData)
+    }
+}
+
+/// What serde encodes.
+pub trait WayOfSerde {
+    /// The codec.
+    type Codec;
+    /// The codec.
+    fn codec(&self) -> Self::Codec;
+}
+
+impl<T: Serialize + Sent<Owned: DeserializeOwned> + ?Sized> WayOfSerde for &Way<T> {
+    type Codec = SerdeCodec<T>;
+
+    fn codec(&self) -> SerdeCodec<T> {
+        SerdeCodec(PhantomData)
+    }
+}
+
+/// What is made of a descriptor, and lends it.
+pub trait WayOfDescriptors {
+    /// The codec.
+    type Codec;
+    /// The codec.
+    fn codec(&self) -> Self::Codec;
+}
+
+impl<T: AsFd + From<OwnedFd>> WayOfDescriptors for Way<T> {
+    type Codec = DescriptorCodec<T>;
+
+    fn codec(&self) -> DescriptorCodec<T> {
+        DescriptorCodec(PhantomData)
+    }
+}
+
+/// An option of what crosses in some way.
+#[derive(Debug)]
+pub struct OptionCodec<C>(pub C);
+
+impl<C: Codec<Borrowed = <C as Codec>::Owned, Owned: Sized>> Codec for OptionCodec<C> {
+    type Borrowed = Option<C::Owned>;
+    type Owned = Option<C::Owned>;
+
+    fn encode(&self, value: &Option<C::Owned>, writer: &mut Writer<'_>) -> Result<(), EncodeError> {
+        writer.value(&value.is_some())?;
+        value.as_ref().map_or(Ok(()), |value| self.0.encode(value, writer))
+    }
+
+    fn decode(&self, reader: &mut Reader<'_>) -> Result<Option<C::Owned>, DecodeError> {
+        if reader.value()? { self.0.decode(reader).map(Some) } else { Ok(None) }
+    }
+}
+
+macro_rules! tuples {
+    ($(($($codec:ident $number:tt),+))+) => {$(
+        /// A tuple of what crosses in some ways.
+        impl<$($codec: Codec<Borrowed = <$codec as Codec>::Owned, Owned: Sized>),+> Codec for ($($codec,)+) {
+            type Borrowed = ($($codec::Owned,)+);
+            type Owned = ($($codec::Owned,)+);
+
+            fn encode(&self, value: &Self::Borrowed, writer: &mut Writer<'_>) -> Result<(), EncodeError> {
+                $(self.$number.encode(&value.$number, writer)?;)+
+                Ok(())
+            }
+
+            fn decode(&self, reader: &mut Reader<'_>) -> Result<Self::Owned, DecodeError> {
+                Ok(($(self.$number.decode(reader)?,)+))
+            }
+        }
+    )+};
+}
+
+tuples! {
+    (A 0)
+    (A 0, B 1)
+    (A 0, B 1, C 2)
+    (A 0, B 1, C 2, D 3)
+    (A 0, B 1, C 2, D 3, E 4)
+    (A 0, B 1, C 2, D 3, E 4, F 5)
+    (A 0, B 1, C 2, D 3, E 4, F 5, G 6)
+    (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7)
+}
+
+/// A parameter behind `&mut`, and what comes back for it.
+pub trait Returns: Sent {
+    /// Whether what came back can take its place.
+    ///
+    /// # Errors
+    ///
+    /// It cannot: a slice does not change its length.
+    fn fits(&self, owned: &Self::Owned) -> Result<(), DecodeError>;
+
+    /// Puts it there.
+    fn put_back(&mut self, owned: Self::Owned);
+}
+
+impl<T> Returns for T {
+    fn fits(&self, _owned: &T) -> Result<(), DecodeError> {
+        Ok(())
+    }
+
+    fn put_back(&mut self, owned: T) {
+        *self = owned;
+    }
+}
+
+impl<T> Returns for [T] {
+    fn fits(&self, owned: &Vec<T>) -> Result<(), DecodeError> {
+        if owned.len() == self.len() {
+            return Ok(());
+        }
+        Err(DecodeError::custom(format_args!("{} elements came back for a slice of {}", owned.len(), self.len())))
+    }
+
+    fn put_back(&mut self, owned: Vec<T>) {
+        for (place, value) in self.iter_mut().zip(owned) {
+            *place = value;
+        }
+    }
+}
+
+/// One argument in the child: taken by the function, lent to it, or lent to be changed.
+#[derive(Debug)]
+pub struct Place<T>(Option<T>);
+
+impl<T> Place<T> {
+    /// Holds an argument.
+    pub fn new(argument: T) -> Self {
+        Self(Some(argument))
+    }
+
+    /// Takes it. Generated code does so once.
+    ///
+    /// # Panics
+    ///
+    /// The second time.
+    pub fn take(&mut self) -> T {
+        self.0.take().expect("an argument is taken once")
+    }
+
+    /// Lends it, unless it was taken.
+    ///
+    /// # Panics
+    ///
+    /// If it was.
+    pub fn lend(&mut self) -> &mut T {
+        self.0.as_mut().expect("an argument that is lent is not taken")
+    }
+}

@@ -1,0 +1,315 @@
+//! Descriptors as arguments and results: every type, both ways, at any depth, and none that is left behind.
+
+use std::fs::File;
+use std::io::{PipeReader, PipeWriter, Read, Seek, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
+use std::path::Path;
+use std::process::{ChildStdin, Command, Stdio};
+
+use gaol::{Error, Fd, Layer, sandboxed};
+use serde::{Deserialize, Serialize};
+
+/// In both tiers.
+fn in_each_tier(test: impl Fn()) {
+    test();
+    let _guard = gaol::controls::without(&[Layer::Namespaces]);
+    test();
+}
+
+/// Every type of descriptor, nested in serde's data.
+#[derive(Debug, Serialize, Deserialize)]
+struct All {
+    file: Fd<File>,
+    bare: Vec<Fd<OwnedFd>>,
+    tcp: Option<Fd<TcpStream>>,
+    listener: Box<Fd<TcpListener>>,
+    udp: (u8, Fd<UdpSocket>),
+    unix: Unix,
+    pipe: [Fd<PipeReader>; 1],
+    writer: Fd<PipeWriter>,
+    child: Fd<ChildStdin>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+enum Unix {
+    Nothing,
+    Sockets { stream: Fd<UnixStream>, listener: Fd<UnixListener>, datagram: Fd<UnixDatagram> },
+}
+
+fn all() -> (All, std::process::Child) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    let tcp = TcpStream::connect(listener.local_addr().expect("its address")).expect("a connection");
+    let (stream, _peer) = UnixStream::pair().expect("a pair");
+    let (datagram, _peer) = UnixDatagram::pair().expect("a pair");
+    let name = format!("gaol-descriptors-{:?}", std::thread::current().id());
+    let address = <std::os::unix::net::SocketAddr as std::os::linux::net::SocketAddrExt>::from_abstract_name(name);
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    let mut child = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("cat");
+    let all = All {
+        file: File::open("Cargo.toml").expect("this package").into(),
+        bare: vec![Fd::new(File::open("/dev/null").expect("it is everywhere").into())],
+        tcp: Some(Fd::new(tcp)),
+        listener: Box::new(Fd::new(listener)),
+        udp: (7, Fd::new(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port"))),
+        unix: Unix::Sockets {
+            stream: Fd::new(stream),
+            listener: Fd::new(UnixListener::bind_addr(&address.expect("a name")).expect("a socket")),
+            datagram: Fd::new(datagram),
+        },
+        pipe: [Fd::new(reader)],
+        writer: Fd::new(writer),
+        child: Fd::new(child.stdin.take().expect("it was asked for")),
+    };
+    (all, child)
+}
+
+#[sandboxed]
+fn there_and_back(all: All) -> gaol::Result<All> {
+    Ok(all)
+}
+
+fn descriptors() -> usize {
+    std::fs::read_dir("/proc/self/fd").expect("own descriptors").count()
+}
+
+/// What a descriptor leads to.
+fn target(fd: impl AsFd) -> std::path::PathBuf {
+    std::fs::read_link(format!("/proc/self/fd/{}", fd.as_fd().as_raw_fd())).expect("an open descriptor")
+}
+
+#[test]
+fn every_type_crosses_both_ways_nested_in_a_struct() {
+    in_each_tier(|| {
+        let (all, mut child) = all();
+        let before = [
+            target(&*all.file),
+            target(&*all.bare[0]),
+            target(&**all.tcp.as_ref().expect("there")),
+            target(&**all.listener),
+            target(&*all.udp.1),
+            target(&*all.pipe[0]),
+            target(&*all.child),
+        ];
+        let back = there_and_back(all).expect("a call");
+        let after = [
+            target(&*back.file),
+            target(&*back.bare[0]),
+            target(&**back.tcp.as_ref().expect("there")),
+            target(&**back.listener),
+            target(&*back.udp.1),
+            target(&*back.pipe[0]),
+            target(&*back.child),
+        ];
+        assert_eq!(before, after);
+        let Unix::Sockets { listener, .. } = &back.unix else { panic!("{back:?}") };
+        assert!(!listener.local_addr().expect("its address").is_unnamed());
+        // Close-on-exec, as everything that std opens.
+        let flags = rustix::io::fcntl_getfd(&*back.file).expect("its flags");
+        assert!(flags.contains(rustix::io::FdFlags::CLOEXEC));
+        // They work: what is written into one end of the pipe comes out of the other.
+        let (mut writer, mut reader) = (back.writer.into_inner(), &*back.pipe[0]);
+        writer.write_all(b"x").expect("room");
+        let mut byte = [0];
+        reader.read_exact(&mut byte).expect("a byte");
+        assert_eq!(byte, *b"x");
+        drop(back.child);
+        assert!(child.wait().expect("cat").success());
+    });
+}
+
+#[sandboxed]
+fn direct(
+    mut file: File,
+    borrowed: &File,
+    stream: UnixStream,
+    maybe: Option<File>,
+) -> gaol::Result<(usize, File, Option<UnixStream>)> {
+    let mut text = String::new();
+    file.read_to_string(&mut text)?;
+    assert!(maybe.is_none());
+    assert!(borrowed.metadata().is_ok());
+    Ok((text.len(), file, Some(stream)))
+}
+
+#[sandboxed]
+fn one(file: File) -> gaol::Result<File> {
+    Ok(file)
+}
+
+#[sandboxed]
+fn changes_the_file(file: &mut File) -> gaol::Result<()> {
+    file.seek(std::io::SeekFrom::Start(3))?;
+    Ok(())
+}
+
+#[test]
+fn descriptors_are_parameters_and_results_of_their_own() {
+    in_each_tier(|| {
+        let open = || File::open("Cargo.toml").expect("this package");
+        let (stream, mut peer) = UnixStream::pair().expect("a pair");
+        let (length, file, stream) = direct(open(), &open(), stream, None).expect("a call");
+        assert_eq!(length as u64, file.metadata().expect("a file").len());
+        stream.expect("it came back").write_all(b"y").expect("a live socket");
+        let mut byte = [0];
+        peer.read_exact(&mut byte).expect("a byte");
+        assert_eq!(target(&one(open()).expect("a call")), target(&open()));
+        let mut file = open();
+        changes_the_file(&mut file).expect("a call");
+        assert_eq!(file.stream_position().expect("a file"), 3, "offset and description are shared");
+        let own = Fd::reopened(&file).expect("a file that may be read");
+        changes_the_file(&mut own.into_inner()).expect("a call");
+        assert_eq!(file.stream_position().expect("a file"), 3, "a description of its own has an offset of its own");
+    });
+}
+
+#[test]
+fn ten_thousand_calls_leave_the_descriptors_as_they_were() {
+    let round = |count: usize| {
+        for _ in 0..count {
+            let file = one(File::open("/dev/null").expect("it is everywhere")).expect("a call");
+            drop(file);
+        }
+    };
+    let (nested, mut child) = all();
+    drop(there_and_back(nested).expect("a call"));
+    child.wait().expect("cat");
+    round(20);
+    let before = descriptors();
+    round(10_000);
+    for _ in 0..50 {
+        let (nested, mut child) = all();
+        drop(there_and_back(nested).expect("a call"));
+        child.wait().expect("cat");
+    }
+    // A spare worker of each template may have come meanwhile, and other tests run beside this one.
+    assert!(descriptors() <= before + 40, "{} descriptors, {before} before", descriptors());
+}
+
+/// What a child may do with a file that it was handed for reading.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Tried {
+    write: i32,
+    truncate: i32,
+    chmod: i32,
+    reopen: i32,
+    allocate: i32,
+}
+
+#[sandboxed]
+fn tries_to_change(mut file: File) -> gaol::Result<Tried> {
+    let errno = |result: std::io::Result<()>| result.err().and_then(|error| error.raw_os_error()).unwrap_or(0);
+    Ok(Tried {
+        write: errno(file.write_all(b"x")),
+        truncate: errno(file.set_len(0)),
+        chmod: errno(file.set_permissions(std::fs::Permissions::from_mode(0o777))),
+        reopen: errno(File::options().write(true).open(format!("/proc/self/fd/{}", file.as_raw_fd())).map(drop)),
+        allocate: errno(rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, 4096).map_err(Into::into)),
+    })
+}
+
+#[test]
+fn a_file_that_is_read_only_stays_so() {
+    let path = std::env::temp_dir().join(format!("gaol-descriptors-{}", std::process::id()));
+    std::fs::write(&path, "as it was").expect("a file");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("its mode");
+    in_each_tier(|| {
+        let tried = tries_to_change(File::open(&path).expect("the file")).expect("a call");
+        assert_eq!(
+            tried,
+            Tried {
+                write: libc::EBADF,
+                truncate: libc::EINVAL,
+                chmod: libc::EPERM,
+                reopen: libc::EPERM,
+                allocate: libc::EPERM
+            }
+        );
+        assert_eq!(std::fs::read_to_string(&path).expect("the file"), "as it was");
+        // The control: outside, all of it is possible by the same descriptor or its name.
+        let file = File::open(&path).expect("the file");
+        file.set_permissions(std::fs::Permissions::from_mode(0o600)).expect("its owner may");
+        File::options().write(true).open(format!("/proc/self/fd/{}", file.as_raw_fd())).expect("by its name");
+    });
+    std::fs::remove_file(path).expect("the file");
+}
+
+#[sandboxed]
+fn takes_many(files: Vec<Fd<File>>) -> gaol::Result<usize> {
+    Ok(files.len())
+}
+
+#[sandboxed]
+fn gives_many(count: usize) -> gaol::Result<Vec<Fd<PipeReader>>> {
+    let mut readers = Vec::new();
+    for _ in 0..count {
+        readers.push(Fd::new(std::io::pipe()?.0));
+    }
+    Ok(readers)
+}
+
+#[sandboxed(files = 10)]
+fn has_room_for_few(files: Vec<Fd<File>>) -> gaol::Result<usize> {
+    Ok(files.len())
+}
+
+#[test]
+fn so_many_and_no_more() {
+    let files = |count: usize| -> Vec<Fd<File>> {
+        (0..count).map(|_| Fd::new(File::open("/dev/null").expect("it is everywhere"))).collect()
+    };
+    assert_eq!(takes_many(files(64)).expect("a call"), 64);
+    let Err(Error::Arguments { problem, .. }) = takes_many(files(65)) else { panic!("65 are too many") };
+    assert!(problem.contains("no more than 64 descriptors"), "{problem}");
+    assert_eq!(gives_many(64).expect("a call").len(), 64);
+    let Err(error @ Error::Protocol { .. }) = gives_many(65) else { panic!("65 are too many") };
+    assert!(error.to_string().contains("no more than 64 descriptors"), "{error}");
+    assert_eq!(has_room_for_few(files(2)).expect("a call"), 2);
+    let Err(error) = has_room_for_few(files(20)) else { panic!("there is no room for 20") };
+    assert!(error.to_string().contains("allow more with `files = …`"), "{error}");
+    assert_eq!(has_room_for_few(files(2)).expect("the next call"), 2);
+}
+
+#[sandboxed(process = "reused")]
+fn kept(file: File) -> gaol::Result<(u32, File)> {
+    Ok((std::process::id(), file))
+}
+
+#[test]
+fn a_kept_worker_keeps_no_descriptor() {
+    let open = || File::open("/dev/null").expect("it is everywhere");
+    let (first, _) = kept(open()).expect("a call");
+    for _ in 0..1000 {
+        // Its limit is 256.
+        let (worker, _) = kept(open()).expect("a call");
+        assert_eq!(worker, first);
+    }
+}
+
+#[test]
+fn a_descriptor_is_no_value_to_any_other_format() {
+    let fd = Fd::new(File::open("/dev/null").expect("it is everywhere"));
+    let error = serde_json::to_string(&fd).expect_err("a number would be no descriptor");
+    assert!(error.to_string().contains("and nowhere else"), "{error}");
+    let error = serde_json::from_str::<Fd<File>>("0").expect_err("that is nobody's");
+    assert!(error.to_string().contains("and nowhere else"), "{error}");
+}
+
+#[sandboxed(write = directory)]
+fn extracts(directory: &Path, archive: File) -> gaol::Result<u64> {
+    let mut copy = File::create(directory.join("copy"))?;
+    Ok(std::io::copy(&mut &archive, &mut copy)?)
+}
+
+#[test]
+fn a_descriptor_beside_a_granted_path() {
+    let place = std::env::temp_dir().join(format!("gaol-descriptors-out-{}", std::process::id()));
+    std::fs::create_dir_all(&place).expect("a directory");
+    in_each_tier(|| {
+        let length = extracts(&place, File::open("Cargo.toml").expect("this package")).expect("a call");
+        assert_eq!(std::fs::metadata(place.join("copy")).expect("the copy").len(), length);
+    });
+    std::fs::remove_dir_all(place).expect("the directory");
+}
