@@ -8,13 +8,11 @@
 //! empty, it is unpacked by one that may besides write to that directory. Without arguments a hostile archive is made, unpacked and
 //! removed. Exits with 0 if nothing outside of the directory was touched.
 
-use std::collections::{BTreeSet, HashMap};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use gaol::sandboxed;
@@ -27,14 +25,15 @@ use zip::result::ZipResult;
 mod area;
 #[path = "data/hostile_zip.rs"]
 pub(crate) mod hostile_zip;
+#[path = "data/witness.rs"]
+pub(crate) mod witness;
 
 use area::Area;
 use hostile_zip::HostileZip;
+use witness::Witness;
 
 /// The longest target of a symbolic link, as the kernel has it.
 const LONGEST_PATH: u64 = 4096;
-/// How many links it follows for a name.
-const MOST_LINKS: u32 = 40;
 
 /// What an archive says of an entry.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,53 +99,6 @@ pub(crate) fn verify(archive: &File) -> gaol::Result<u64> {
         bytes += io::copy(&mut archive.by_index(index).map_err(gaol::Error::function)?, &mut io::sink())?;
     }
     Ok(bytes)
-}
-
-/// The places outside of `directory` that the entries lead to, if links are made and followed. A name can be made to lead a long way
-/// round, so finding out is nothing to do outside either.
-#[sandboxed(memory = "64MiB", time = "1s", reply = "8MiB")]
-pub(crate) fn aims(entries: &[Entry], directory: &Path) -> gaol::Result<BTreeSet<OsString>> {
-    let links: Links = entries
-        .iter()
-        .filter_map(|entry| match &entry.kind {
-            Kind::Link(target) => Some((directory.join(&entry.name), target.as_ref())),
-            _ => None,
-        })
-        .collect();
-    Ok(entries
-        .iter()
-        .map(|entry| match (&entry.kind, Path::new(&entry.name).parent(), Path::new(&entry.name).file_name()) {
-            // A link is made where its name leads, and itself not followed.
-            (Kind::Link(_), Some(above), Some(name)) => leads_to(directory, above, &links, &mut 0).join(name),
-            _ => leads_to(directory, Path::new(&entry.name), &links, &mut 0),
-        })
-        .filter(|place| !place.starts_with(directory))
-        .map(PathBuf::into_os_string)
-        .collect())
-}
-
-/// An archive's links: where they stand, and where they lead.
-type Links<'entries> = HashMap<PathBuf, &'entries Path>;
-
-/// Where a name leads from a directory.
-fn leads_to(directory: &Path, name: &Path, links: &Links<'_>, followed: &mut u32) -> PathBuf {
-    let mut place = directory.to_owned();
-    for part in name.components() {
-        match part {
-            Component::ParentDir => _ = place.pop(),
-            Component::RootDir | Component::Prefix(_) => place = "/".into(),
-            Component::CurDir => {}
-            Component::Normal(part) => {
-                place.push(part);
-                if let Some(target) = links.get(&place).filter(|_| *followed < MOST_LINKS) {
-                    *followed += 1;
-                    place.pop();
-                    place = leads_to(&place, target, links, followed);
-                }
-            }
-        }
-    }
-    place
 }
 
 /// Unpacks as nobody should: joins whatever name there is, makes every link, and follows it.
@@ -249,7 +201,14 @@ fn inspect(archive: &Path, directory: Option<&Path>) -> Result<bool, Box<dyn std
             None => println!("  {name:<44}no file: removed"),
         }
     }
-    Ok(witness.report())
+    let changed = witness.changed();
+    for place in &changed {
+        println!("\n{} HAS CHANGED", shown(place.as_os_str()));
+    }
+    if changed.is_empty() {
+        println!("\nThe archive aims at {} places outside. None was touched.", witness.count());
+    }
+    Ok(changed.is_empty())
 }
 
 /// The directory to unpack to, under its real name. What it holds afterwards came from the archive.
@@ -278,40 +237,6 @@ pub(crate) fn sweep(directory: &Path) -> io::Result<Vec<(PathBuf, Option<u64>)>>
     }
     found.sort();
     Ok(found)
-}
-
-/// The places that an archive aims at outside of its directory, as they were before it was unpacked.
-pub(crate) struct Witness(Vec<(PathBuf, State)>);
-
-/// Which file it is, its size and its last change, to the nanosecond.
-type State = Option<(u64, u64, i64, i64)>;
-
-impl Witness {
-    pub(crate) fn of(entries: &[Entry], directory: &Path) -> gaol::Result<Self> {
-        let places = aims(entries, directory)?.into_iter().map(PathBuf::from);
-        Ok(Self(places.map(|place| (state(&place), place)).map(|(state, place)| (place, state)).collect()))
-    }
-
-    /// Those that have changed since.
-    pub(crate) fn changed(&self) -> Vec<&Path> {
-        self.0.iter().filter(|(place, before)| state(place) != *before).map(|(place, _)| place.as_path()).collect()
-    }
-
-    fn report(&self) -> bool {
-        let changed = self.changed();
-        for place in &changed {
-            println!("\n{} HAS CHANGED", shown(place.as_os_str()));
-        }
-        if changed.is_empty() {
-            println!("\nThe archive aims at {} places outside. None was touched.", self.0.len());
-        }
-        changed.is_empty()
-    }
-}
-
-fn state(place: &Path) -> State {
-    let file = fs::symlink_metadata(place).ok()?;
-    Some((file.ino(), file.len(), file.ctime(), file.ctime_nsec()))
 }
 
 /// Text that came out of a sandbox: without what a terminal would obey, and no longer than a line.

@@ -17,7 +17,8 @@ use std::time::Duration;
 use gaol::{Error, Layer};
 
 use inspect_archive::hostile_zip::HostileZip;
-use inspect_archive::{Kind, Witness, add_escapes, aims, extract, list, search, sweep, unpack, verify};
+use inspect_archive::witness::{Witness, aims};
+use inspect_archive::{Kind, add_escapes, extract, list, search, sweep, unpack, verify};
 use support::alone::{Alone, User};
 use support::place::Place;
 
@@ -260,7 +261,7 @@ fn an_archive_aims_where_its_names_and_links_lead() {
 fn names_that_lead_a_long_way_round_meet_time() {
     let long = "a/".repeat(2400);
     let scene =
-        Scene::new(|zip, _| (0..1500).fold(zip.link("a", "."), |zip, number| zip.file(format!("{long}{number}"), "")));
+        Scene::new(|zip, _| (0..500).fold(zip.link("a", "."), |zip, number| zip.file(format!("{long}{number}"), "")));
     let entries = list(&scene.archive).expect("a call");
     in_each_tier(|tier| {
         let error = aims(&entries, &scene.output()).expect_err("it takes too long");
