@@ -12,11 +12,12 @@ use std::ffi::OsString;
 use std::hash::{BuildHasher, RandomState};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use self::application::{Application, Key, Unavailable};
 use self::exchange::{Answer, Outgoing, Output, Terms, exchange};
+use self::template::{Template, Worker};
 use self::zygote::{NotStarted, Zygote};
 use crate::crossing::{Back, ErrorCodec, Meaning, Returned, understand};
 use crate::dynamic::Dynamic;
@@ -30,7 +31,7 @@ use crate::support::{Availability, Layer, Layers, Support};
 use crate::sys::notify::Rules;
 use crate::sys::shared::SharedWriter;
 use crate::wire::codec::{self, DecodeError, EncodeError, Reader, Writer};
-use crate::wire::{HEADER, Header, Kind, descriptors};
+use crate::wire::{HEADER, Header, Kind, descriptors, room};
 use crate::{explain, role, sys};
 
 /// Makes a call ready: what the attribute puts in the function's place begins with it.
@@ -69,12 +70,28 @@ impl Prepared {
         errors: &ErrorCodec<R::Err>,
     ) -> Result<R::Ok, R::Err> {
         let (call, outgoing) = self.0?;
-        let back = call.exchange(outgoing)?;
-        match understand::<R>(back, read, errors) {
+        let (back, worker) = call.exchange(outgoing)?;
+        let meaning = understand::<R>(back, read, errors);
+        // One that says what is no value is hostile, or broken: it ends here.
+        if !matches!(meaning, Meaning::Undecodable(_)) {
+            worker.keep();
+        }
+        match meaning {
             Meaning::Value(value) => Ok(value),
             Meaning::FunctionError(error) => Err(error),
             Meaning::Words(error) => Err(Error::Function(error).into()),
             Meaning::Undecodable(problem) => Err(call.protocol(ProtocolProblem::Decode(problem)).into()),
+        }
+    }
+}
+
+/// A worker that has replied, where it may serve another call. It ends with this, unless it is kept.
+struct Replied(Option<(Worker, Arc<Template>)>);
+
+impl Replied {
+    fn keep(self) {
+        if let Some((worker, template)) = self.0 {
+            template.keep(worker);
         }
     }
 }
@@ -159,9 +176,8 @@ impl PendingCall {
 
     /// How much shared memory the worker may ask for at once: it writes it under its limit on the size of files.
     fn room(&self) -> u64 {
-        const MOST: u64 = 256 << 20;
-        let room = self.profile.limits().file_size.unwrap_or(MOST).min(MOST);
-        if room < codec::BLOCK as u64 { 0 } else { room }
+        let limits = self.profile.limits();
+        room::largest(limits.file_size, limits.reply)
     }
 
     /// The granted variables as they are now. A kept worker is also told which of them are not set.
@@ -175,7 +191,7 @@ impl PendingCall {
     }
 
     /// Takes a worker, sends the call, and waits for what comes of it.
-    fn exchange(&self, mut outgoing: Outgoing) -> Result<Back, Error> {
+    fn exchange(&self, mut outgoing: Outgoing) -> Result<(Back, Replied), Error> {
         let application = Application::current();
         let limits = self.profile.limits();
         let reused = self.profile.process() == Process::Reused;
@@ -199,17 +215,19 @@ impl PendingCall {
             let mut output = Output::default();
             let answer = exchange(&worker, &outgoing, &terms, &mut output);
             // One that panicked is not used again: what the function left half done is not known.
-            if let Answer::Reply(Back { kind: Kind::Returned | Kind::Failed | Kind::FailedInWords, .. }) = answer
-                && reused
-            {
-                template.keep(worker);
-            } else {
-                drop(worker);
-            }
+            let replied = match answer {
+                Answer::Reply(Back { kind: Kind::Returned | Kind::Failed | Kind::FailedInWords, .. }) if reused => {
+                    Replied(Some((worker, Arc::clone(&template))))
+                }
+                _ => {
+                    drop(worker);
+                    Replied(None)
+                }
+            };
             template.take_in();
             if let Answer::Reply(back) = answer {
                 return match back.kind {
-                    Kind::Returned | Kind::Failed | Kind::FailedInWords => Ok(back),
+                    Kind::Returned | Kind::Failed | Kind::FailedInWords => Ok((back, replied)),
                     kind => Err(self.reported(kind, &back.payload, None, self.call_with(output))),
                 };
             }

@@ -2,6 +2,7 @@
 
 pub(crate) mod codec;
 pub(crate) mod descriptors;
+pub(crate) mod room;
 
 /// Bytes of a frame's header.
 pub(crate) const HEADER: usize = 64;

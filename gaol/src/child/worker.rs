@@ -220,7 +220,8 @@ struct Room<'a> {
     entry: u64,
     /// The most that may be asked for at once.
     most: u64,
-    /// Bytes that may still be asked for.
+    /// Bytes that were asked for, and those that still may be.
+    held: u64,
     left: u64,
     /// What there is, where to go on in it, and where it ends.
     memory: Option<std::fs::File>,
@@ -231,13 +232,11 @@ struct Room<'a> {
 impl<'a> Room<'a> {
     fn new(channel: BorrowedFd<'a>, call: &Header, cap: u64) -> Self {
         let Header { nonce, entry, room: most, .. } = *call;
-        Self { channel, nonce, entry, most, left: cap, memory: None, at: 0, end: 0 }
+        Self { channel, nonce, entry, most, held: 0, left: cap, memory: None, at: 0, end: 0 }
     }
 
     fn ask(&mut self, needed: u64) -> io::Result<()> {
-        // More than is needed now, so that many blocks do not ask each by itself.
-        const AT_LEAST: u64 = 4 << 20;
-        let wanted = needed.max(AT_LEAST).min(self.most).min(self.left);
+        let wanted = wire::room::next(needed, self.held, self.most, self.left);
         let frame = wire::frame(Kind::Room, self.nonce, self.entry, &wanted.to_le_bytes());
         let mut rest = &frame[..];
         while !rest.is_empty() {
@@ -249,6 +248,7 @@ impl<'a> Room<'a> {
         let memory = received.descriptors.into_iter().next().filter(|_| received.bytes == HEADER);
         self.memory = Some(memory.ok_or(io::ErrorKind::UnexpectedEof)?.into());
         (self.at, self.end) = (0, wanted);
+        self.held += wanted;
         self.left -= wanted;
         Ok(())
     }

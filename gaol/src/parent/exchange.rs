@@ -17,8 +17,9 @@ use crate::crossing::Back;
 use crate::error::ProtocolProblem;
 use crate::message::Ended;
 use crate::sys::clock::CpuClock;
+use crate::sys::descriptors::above_streams;
 use crate::sys::shared::{self, SharedReader};
-use crate::wire::{HEADER, Header, Kind, descriptors};
+use crate::wire::{HEADER, Header, Kind, descriptors, room};
 
 /// The most of a worker's output that is kept, in bytes.
 const MOST_OUTPUT: usize = 64 << 10;
@@ -278,7 +279,11 @@ impl Exchange<'_> {
             self.received.truncate(begun + count);
             for entry in control.drain() {
                 if let RecvAncillaryMessage::ScmRights(fds) = entry {
-                    self.came.extend(fds);
+                    for fd in fds {
+                        // An application without standard streams must not print into what a child has sent.
+                        let fd = above_streams(fd).map_err(|error| Answer::Broken("receive descriptors", error))?;
+                        self.came.push(fd);
+                    }
                 }
             }
             match message {
@@ -316,12 +321,13 @@ impl Exchange<'_> {
 
     /// Makes the shared memory that the worker asks for.
     fn make_room(&mut self) -> Result<(), Answer> {
-        // So many that they hold any reply, and so few that they are no attack.
-        const MOST: usize = 4096;
         let wanted = <[u8; 8]>::try_from(&self.received[HEADER..]).map(u64::from_le_bytes).unwrap_or(0);
         let held: u64 = self.rooms.iter().map(|(_, size)| size).sum();
         let limit = self.terms.reply.unwrap_or(u64::MAX / 2);
-        if wanted == 0 || wanted > self.terms.room || self.rooms.len() == MOST || !self.request.is_empty() {
+        // Each piece is a descriptor of this process: a worker asks for much at once, or is after the descriptors.
+        let too_small = wanted < room::next(0, held, self.terms.room, limit.saturating_sub(held));
+        let too_many = too_small || self.rooms.len() == room::MOST_PIECES;
+        if wanted == 0 || wanted > self.terms.room || too_many || !self.request.is_empty() {
             return Err(Answer::Unbelievable(ProtocolProblem::Header("the worker asks for shared memory that it cannot need")));
         }
         if wanted > limit.saturating_sub(held) {
@@ -383,6 +389,9 @@ impl Exchange<'_> {
         let is_result = matches!(header.kind, Kind::Returned);
         if !is_result && (header.aside > 0 || header.descriptors > 0) {
             return Err(ProtocolProblem::Header("the frame is of a kind that has nothing beside it"));
+        }
+        if header.prefix > 0 || header.room > 0 {
+            return Err(ProtocolProblem::Header("the frame says what only a call does"));
         }
         // A dying worker's signal handler does not know which call it dies in.
         if header.kind != Kind::Violated && (header.nonce != self.terms.nonce || header.entry != self.terms.entry) {

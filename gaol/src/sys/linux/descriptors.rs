@@ -123,6 +123,7 @@ pub(crate) fn receive_some(socket: BorrowedFd<'_>, buffer: &mut [u8], most: usiz
             descriptors.extend(fds);
         }
     }
+    let descriptors = descriptors.into_iter().map(above_streams).collect::<io::Result<Vec<_>>>()?;
     Ok(Received { bytes: message.bytes, descriptors })
 }
 

@@ -75,6 +75,11 @@ impl<'o> Output<'o> {
 
         // The length is known only now, and belongs before the text.
         let length = self.postcard.output.bytes.len() - start;
+        if self.aside.is_some() && length >= BLOCK {
+            // Whoever reads it looks for it there.
+            let text = self.postcard.output.bytes.split_off(start);
+            return self.block(&text);
+        }
         self.leaf(&(length as u64))?;
         self.postcard.output.bytes[start..].rotate_left(length);
         Ok(())

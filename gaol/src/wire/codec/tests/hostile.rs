@@ -80,8 +80,8 @@ fn refuses_values_that_are_none() {
     // A surrogate, and no letter at all.
     assert_eq!(message::<char>(&[3, 0xed, 0xa0, 0x80]), "Found an invalid unicode char");
     assert_eq!(message::<char>(&[0]), "Found an invalid unicode char");
-    assert_eq!(message::<String>(&[2, 0xc3, 0x28]), "Tried to parse invalid utf-8");
-    assert_eq!(message::<Box<str>>(&[1, 0xff]), "Tried to parse invalid utf-8");
+    assert_eq!(message::<String>(&[2, 0xc3, 0x28]), "invalid utf-8 sequence of 1 bytes from index 0");
+    assert_eq!(message::<Box<str>>(&[1, 0xff]), "invalid utf-8 sequence of 1 bytes from index 0");
     assert_eq!(
         message::<u16>(&[0xff, 0xff, 0x7f]),
         "Found a varint that didn't terminate. Is the usize too big for this platform?"
