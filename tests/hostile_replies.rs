@@ -164,7 +164,7 @@ enum Legacy {
 }
 
 #[sandboxed(process = "reused", time = "1500ms", threads = 8)]
-fn kept(legacy: Legacy, weight: &[u8]) -> gaol::Result<usize> {
+fn kept(legacy: Legacy, weight: &[String]) -> gaol::Result<usize> {
     let reply = || frame(RETURNED, &varint(4711)).unwrap_or_default();
     match legacy {
         Legacy::Honest => {}
@@ -203,13 +203,17 @@ fn kept(legacy: Legacy, weight: &[u8]) -> gaol::Result<usize> {
     Ok(weight.len())
 }
 
+fn light(count: usize) -> Vec<String> {
+    vec![String::new(); count]
+}
+
 #[test]
 fn a_kept_worker_cannot_answer_for_the_next_call() {
     for tier_b in [false, true] {
         let _without = tier_b.then(|| gaol::controls::without(&[Layer::Namespaces]));
         for legacy in [Legacy::LateReply, Legacy::TwoReplies, Legacy::Thief, Legacy::NeverReads, Legacy::Exits] {
-            assert_eq!(kept(Legacy::Honest, &[0; 10]).expect("before"), 10, "before {legacy:?}");
-            let first = kept(legacy, &[0; 20]);
+            assert_eq!(kept(Legacy::Honest, &light(10)).expect("before"), 10, "before {legacy:?}");
+            let first = kept(legacy, &light(20));
             match (&first, legacy) {
                 // Whatever it says is its answer, if it is one.
                 (Ok(20), _) | (Ok(4711), Legacy::NeverReads | Legacy::TwoReplies) => {}
@@ -217,8 +221,8 @@ fn a_kept_worker_cannot_answer_for_the_next_call() {
                 other => panic!("{other:?}"),
             }
             std::thread::sleep(Duration::from_millis(200));
-            // More than any socket holds.
-            let weight = vec![7; 8 << 20];
+            // More than any socket holds, and all of it in the frame.
+            let weight = vec!["x".repeat(32 << 10); 256];
             let begun = Instant::now();
             let second = kept(Legacy::Honest, &weight);
             match &second {
@@ -226,7 +230,7 @@ fn a_kept_worker_cannot_answer_for_the_next_call() {
                 Err(error) => assert_eq!(error.outcome(), Outcome::Unknown, "{legacy:?}: {error}"),
             }
             assert!(begun.elapsed() < Duration::from_secs(4), "{legacy:?} took {:?}", begun.elapsed());
-            assert_eq!(kept(Legacy::Honest, &[0; 30]).expect("after"), 30, "after {legacy:?}");
+            assert_eq!(kept(Legacy::Honest, &light(30)).expect("after"), 30, "after {legacy:?}");
         }
     }
 }

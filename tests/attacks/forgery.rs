@@ -2,7 +2,9 @@
 //!
 //! # Safety
 //!
-//! The stack is searched through `write(2)`, which answers with `EFAULT` where there is none.
+//! Memory is searched through `write(2)`, which answers with `EFAULT` where there is none.
+
+use std::sync::atomic::AtomicU8;
 
 use super::toolbox::{Refusal, call};
 
@@ -73,31 +75,104 @@ pub(crate) fn send(mut bytes: &[u8]) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The nonce and entry of the call, from the request's header, which lies further up on the stack of the worker.
+/// What stands beside the bytes of a message, believable or not.
+#[derive(Clone, Debug)]
+pub(crate) struct Control {
+    /// What it says its length is; `None`: what it is.
+    pub(crate) length: Option<u64>,
+    pub(crate) level: i32,
+    pub(crate) kind: i32,
+    pub(crate) content: Vec<u8>,
+}
+
+impl Control {
+    /// Copies of these descriptors.
+    pub(crate) fn rights(descriptors: &[i32]) -> Self {
+        let content = descriptors.iter().flat_map(|fd| fd.to_le_bytes()).collect();
+        Self { length: None, level: libc::SOL_SOCKET, kind: libc::SCM_RIGHTS, content }
+    }
+
+    /// The words that the kernel reads, each control message from a new word on.
+    fn words(controls: &[Self]) -> Vec<u64> {
+        let mut words = Vec::new();
+        for control in controls {
+            words.push(control.length.unwrap_or(16 + control.content.len() as u64));
+            words.push(control.level as u32 as u64 | (control.kind as u32 as u64) << 32);
+            words.extend(control.content.chunks(8).map(|chunk| {
+                let mut word = [0; 8];
+                word[..chunk.len()].copy_from_slice(chunk);
+                u64::from_le_bytes(word)
+            }));
+        }
+        words
+    }
+}
+
+/// Sends one message with what stands beside it.
+pub(crate) fn send_with(bytes: &[u8], controls: &[Control]) -> Result<(), Refusal> {
+    let vector = [bytes.as_ptr() as usize, bytes.len()];
+    let control = Control::words(controls);
+    // struct msghdr: no name, one vector, the control messages, no flags.
+    let message = [0, 0, vector.as_ptr() as usize, 1, control.as_ptr() as usize, control.len() * 8, 0];
+    let sent = call!(libc::SYS_sendmsg, CHANNEL, message.as_ptr(), 0)?;
+    send(&bytes[sent..])
+}
+
+/// Asks for shared memory, and does not wait for it.
+pub(crate) fn ask_for_room(size: u64) -> Result<(), Refusal> {
+    send(&frame(ROOM, &size.to_le_bytes())?)
+}
+
+/// Takes the shared memory that was asked for.
+pub(crate) fn take_room() -> Result<i32, Refusal> {
+    let mut head = [0_u8; HEADER];
+    let mut control = [0_u64; 4];
+    let vector = [head.as_mut_ptr() as usize, HEADER];
+    let mut message = [0, 0, vector.as_ptr() as usize, 1, control.as_mut_ptr() as usize, 24, 0];
+    let received = call!(libc::SYS_recvmsg, CHANNEL, message.as_mut_ptr(), 0)?;
+    // One descriptor, and it is the low half of what follows the head of the control message.
+    if received == HEADER && control[0] == 20 { Ok(control[2] as i32) } else { Err(Refusal::Absent) }
+}
+
+/// The nonce and entry of the call that is being served.
+///
+/// The worker keeps a frame with both on its heap, for the end of its memory. A kept worker has those of earlier calls as well: a
+/// static of gaol's says which is this one's.
 fn served_call() -> Result<(u64, u64), Refusal> {
     const PAGE: usize = 4096;
-    const REACH: usize = 1 << 20;
     let mut ends = [0_i32; 2];
     call!(libc::SYS_pipe2, ends.as_mut_ptr(), 0)?;
-    let here = &raw const ends as usize & !(PAGE - 1);
-    let mut stack = Vec::new();
-    let mut found = None;
-    for page in (here..here + REACH).step_by(PAGE) {
+    let read = |page: usize| {
         let mut copy = [0_u8; PAGE];
-        if !matches!(call!(libc::SYS_write, ends[1], page, PAGE), Ok(PAGE)) {
-            break;
+        let there = matches!(call!(libc::SYS_write, ends[1], page, PAGE), Ok(PAGE));
+        (there && call!(libc::SYS_read, ends[0], copy.as_mut_ptr(), PAGE).is_ok()).then_some(copy)
+    };
+    let word = |bytes: &[u8], at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap_or_default());
+
+    let heap_end = call!(libc::SYS_brk, 0)? & !(PAGE - 1);
+    let mut calls = Vec::new();
+    let mut after = Vec::new();
+    for page in (0..heap_end).rev().step_by(PAGE).map(|last| last & !(PAGE - 1)) {
+        let Some(copy) = read(page) else { break };
+        let bytes = [&copy[..], &after[..]].concat();
+        for start in (0..bytes.len().saturating_sub(HEADER)).step_by(8) {
+            let head = &bytes[start..start + HEADER];
+            if head[..4] == MAGIC && head[4..8] == OUT_OF_MEMORY.to_le_bytes() {
+                calls.push((page + start, (word(head, 8), word(head, 16))));
+            }
         }
-        call!(libc::SYS_read, ends[0], copy.as_mut_ptr(), PAGE)?;
-        stack.extend_from_slice(&copy);
+        after = copy[..HEADER].to_vec();
     }
-    for start in (0..stack.len().saturating_sub(HEADER)).rev() {
-        let head = &stack[start..start + HEADER];
-        let word = |at: usize| u64::from_le_bytes(head[at..at + 8].try_into().unwrap_or_default());
-        if head[..4] == MAGIC && head[4..8] == CALL.to_le_bytes() && word(8) != 0 {
-            found = Some((word(8), word(16)));
-            break;
-        }
-    }
+
+    static BESIDE_IT: AtomicU8 = AtomicU8::new(0);
+    let here = &raw const BESIDE_IT as usize & !(PAGE - 1);
+    let is_held = |copy: &[u8; PAGE]| {
+        let words = || copy.chunks_exact(8).map(|bytes| word(bytes, 0) as usize);
+        calls.iter().find(|(address, _)| words().any(|word| word == *address)).map(|(_, call)| *call)
+    };
+    let above = (here..).step_by(PAGE).map_while(read).find_map(|copy| is_held(&copy));
+    let below = || (0..here).rev().step_by(PAGE).map(|last| last & !(PAGE - 1)).map_while(read).find_map(|copy| is_held(&copy));
+    let found = above.or_else(below);
     let _ = call!(libc::SYS_close, ends[0]);
     let _ = call!(libc::SYS_close, ends[1]);
     found.ok_or(Refusal::Absent)

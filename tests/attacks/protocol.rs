@@ -1,11 +1,10 @@
 //! Rows 115–118, 121, 122, 124, 127, 128: what a hostile child says to its parent.
 
-use gaol::Layer::Seccomp;
 use serde::{Deserialize, Serialize};
 
 use super::forgery::{
-    CALL, CHANNEL, FAILED, FAILED_IN_WORDS, Forged, HEADER, OUT_OF_MEMORY, PANICKED, RETURNED, UNABLE, VIOLATED, frame,
-    send,
+    CALL, CHANNEL, Control, FAILED, FAILED_IN_WORDS, Forged, HEADER, OUT_OF_MEMORY, PANICKED, RETURNED, UNABLE, VIOLATED,
+    ask_for_room, frame, send, send_with, take_room,
 };
 use super::place::Place;
 use super::profiles::Profile::{Nothing, Reply, Tcp, Time};
@@ -50,6 +49,16 @@ pub(crate) enum ProtocolAct {
     ForgedWords,
     ForgedThenKilled(u32),
     SendDescriptor,
+    /// As many messages of 64 descriptors as the channel takes.
+    FloodOfDescriptors,
+    /// Asks for so much shared memory.
+    AskForRoom(u64),
+    /// Asks again and again, and takes all of it.
+    AskForRoomForEver,
+    /// A reply that says it is in shared memory that there is not.
+    ElsewhereThanItIs,
+    /// A reply with what only a call says.
+    RoomInAReply,
     CloseAndReturn,
     CloseAndStay,
     Shutdown,
@@ -131,7 +140,18 @@ pub(crate) fn perform(act: ProtocolAct, _place: &Place) -> Attempt {
             let pid = std::process::id();
             let _ = call!(libc::SYS_kill, pid, libc::SIGKILL);
         }
-        P::SendDescriptor => send_descriptor()?,
+        P::SendDescriptor => send_with(&frame(RETURNED, &ABSENT)?, &[Control::rights(&[0])])?,
+        P::FloodOfDescriptors => {
+            call!(libc::SYS_fcntl, CHANNEL, libc::F_SETFL, libc::O_NONBLOCK)?;
+            while send_with(&[0xa5], &[Control::rights(&[0; 64])]).is_ok() {}
+        }
+        P::AskForRoom(size) => ask_for_room(size)?,
+        P::AskForRoomForEver => loop {
+            ask_for_room(4 << 20)?;
+            take_room()?;
+        },
+        P::ElsewhereThanItIs => forged(|header| header.aside = 1)?,
+        P::RoomInAReply => forged(|header| header.room = 1)?,
         P::CloseAndReturn => {
             call!(libc::SYS_close, CHANNEL)?;
             return Ok("returned".into());
@@ -176,16 +196,6 @@ fn stay() -> ! {
     }
 }
 
-/// A true reply, with a descriptor that nobody asked for.
-fn send_descriptor() -> Result<(), Refusal> {
-    let reply = frame(RETURNED, &ABSENT)?;
-    let vector = [reply.as_ptr() as usize, reply.len()];
-    // struct cmsghdr { len: 20, level: SOL_SOCKET, type: SCM_RIGHTS }, and descriptor 0.
-    let control = [20_u64, 1 | 1 << 32, 0];
-    let message = [0, 0, vector.as_ptr() as usize, 1, control.as_ptr() as usize, 24, 0];
-    call!(libc::SYS_sendmsg, CHANNEL, message.as_ptr(), 0).map(|_| ())
-}
-
 pub(crate) fn rows() -> Vec<Row> {
     use ProtocolAct as P;
     const PARENT: &str = "no layer: it is the parent that must not believe it; the true reply is the control";
@@ -216,6 +226,13 @@ pub(crate) fn rows() -> Vec<Row> {
         (122, "an error of another type", P::ErrorOfOtherType),
         (122, "an error in words that end early", P::ForgedWords),
         (122, "bytes after the reply", P::Extra),
+        (122, "a reply in shared memory that there is not", P::ElsewhereThanItIs),
+        (122, "a reply that gives room", P::RoomInAReply),
+        (117, "no room", P::AskForRoom(0)),
+        (117, "room of one byte", P::AskForRoom(1)),
+        (117, "room of 2^64-1 bytes", P::AskForRoom(u64::MAX)),
+        (117, "room without end", P::AskForRoomForEver),
+        (124, "descriptors without end", P::FloodOfDescriptors),
         (124, "two replies", P::Twice),
         (124, "a panic, then a return", P::ForgedPanicThenReturn),
         (124, "a worker that says it is unable", P::ForgedUnable),
@@ -234,7 +251,7 @@ pub(crate) fn rows() -> Vec<Row> {
         let answer = if at == 0 { Answer::Exited(0) } else { Answer::Protocol };
         rows.push(row(118, format!("a reply cut after {at} bytes"), P::CutAt(at)).always(answer).no_control(PARENT));
     }
-    for at in [0, 1, 63, 64] {
+    for at in [0, 1, HEADER as u8 - 1, HEADER as u8] {
         rows.push(
             row(118, format!("a reply that stops after {at} bytes"), P::StallAt(at))
                 .under(Time)
@@ -262,9 +279,8 @@ pub(crate) fn rows() -> Vec<Row> {
         rows.push(
             row(124, format!("a descriptor with the reply under {profile:?}"), P::SendDescriptor)
                 .under(profile)
-                .always(libc::EPERM)
-                .open_without(&[Seccomp])
-                .opens_as(Answer::Protocol),
+                .always(Answer::Protocol)
+                .no_control(PARENT),
         );
     }
 

@@ -1,0 +1,478 @@
+//! Descriptors from a hostile child: those that its result does not name are closed, and the reply is not believed.
+
+mod attacks {
+    #![allow(dead_code, reason = "the matrix uses the rest")]
+    pub(crate) mod forgery;
+    pub(crate) mod toolbox;
+}
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use gaol::{Error, Fd, Layer, ProtocolProblem, sandboxed};
+use serde::{Deserialize, Serialize};
+
+use attacks::forgery::{
+    CHANNEL, Control, FAILED, FAILED_IN_WORDS, Forged, HEADER, PANICKED, RETURNED, UNABLE, frame, send, send_with,
+};
+use attacks::toolbox::{Refusal, call, exit_now};
+
+/// What the child sends instead of returning.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq)]
+enum Act {
+    /// Nothing: it returns, and what it returns is how many descriptors it has.
+    Honest,
+    /// A true reply with as many descriptors, which its header does not announce.
+    Unannounced(usize),
+    /// The same, announced.
+    Announced(usize),
+    /// A descriptor with each of as many parts of the reply.
+    Spread(usize),
+    /// A descriptor with the payload, after the header.
+    InTheMiddle,
+    /// With a reply of another kind.
+    With(u32),
+    /// With one of another kind, announced.
+    AnnouncedWith(u32),
+    /// Two control messages of one message.
+    TwoControls(usize),
+    /// A descriptor with no byte of a reply, then the end.
+    NothingElse,
+    /// The same, and a signal.
+    ThenKilled,
+    /// So many messages of 64 as the channel takes, then the end.
+    Flood,
+    /// A control message that is none. What the kernel says to it is the result.
+    Malformed(Malformed),
+}
+
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq)]
+enum Malformed {
+    LengthOfZero,
+    ShorterThanItsHead,
+    LongerThanTheMessage,
+    LengthOfAllOnes,
+    HalfADescriptor,
+    OtherLevel,
+    UnknownType,
+    NoSuchDescriptor,
+    DescriptorOfMinusOne,
+    MoreThanTheKernelTakes,
+    Credentials,
+    CredentialsOfAnother,
+    SecurityLabel,
+}
+
+/// What would be a true reply of `hostile`.
+const PAYLOAD: [u8; 1] = [7];
+
+fn rights(count: usize) -> Control {
+    Control::rights(&vec![0; count])
+}
+
+fn perform(act: Act) -> Result<u32, Refusal> {
+    let announced = |kind: u32, count: usize, payload: &[u8]| -> Result<Vec<u8>, Refusal> {
+        let mut header = Forged::reply(kind, payload.len())?;
+        header.descriptors = u32::try_from(count).unwrap_or(u32::MAX);
+        Ok([header.to_bytes(), payload.to_vec()].concat())
+    };
+    match act {
+        Act::Honest => return Ok(0),
+        Act::Unannounced(count) => send_with(&frame(RETURNED, &PAYLOAD)?, &[rights(count)])?,
+        Act::Announced(count) => send_with(&announced(RETURNED, count, &PAYLOAD)?, &[rights(count)])?,
+        Act::Spread(count) => {
+            let frame = frame(RETURNED, &PAYLOAD)?;
+            for byte in &frame[..count] {
+                send_with(&[*byte], &[rights(1)])?;
+            }
+            send(&frame[count..])?;
+        }
+        Act::InTheMiddle => {
+            send(&announced(RETURNED, 0, &PAYLOAD)?[..HEADER])?;
+            send_with(&PAYLOAD, &[rights(1)])?;
+        }
+        Act::With(kind) => send_with(&frame(kind, &payload_of(kind))?, &[rights(1)])?,
+        Act::AnnouncedWith(kind) => send_with(&announced(kind, 1, &payload_of(kind))?, &[rights(1)])?,
+        Act::TwoControls(count) => send_with(&frame(RETURNED, &PAYLOAD)?, &[rights(count), rights(count)])?,
+        Act::NothingElse => send_with(&frame(RETURNED, &PAYLOAD)?[..1], &[rights(1)])?,
+        Act::ThenKilled => {
+            send_with(&frame(RETURNED, &PAYLOAD)?[..1], &[rights(1)])?;
+            let _ = call!(libc::SYS_kill, std::process::id(), libc::SIGKILL);
+        }
+        Act::Flood => {
+            call!(libc::SYS_fcntl, CHANNEL, libc::F_SETFL, libc::O_NONBLOCK)?;
+            while send_with(&[0xa5], &[rights(64)]).is_ok() {}
+        }
+        Act::Malformed(malformed) => {
+            let frame = frame(RETURNED, &PAYLOAD)?;
+            return match send_with(&frame, &malformed.controls()) {
+                // It was sent: a second reply would be one too many.
+                Ok(()) => exit_now(0),
+                Err(refusal) => Err(refusal),
+            };
+        }
+    }
+    exit_now(0)
+}
+
+fn payload_of(kind: u32) -> Vec<u8> {
+    match kind {
+        PANICKED => vec![4, b'f', b'a', b'k', b'e', 0],
+        FAILED_IN_WORDS => vec![1, 1, b'x'],
+        UNABLE => b"trust me".to_vec(),
+        _ => PAYLOAD.to_vec(),
+    }
+}
+
+impl Malformed {
+    fn controls(self) -> Vec<Control> {
+        let one = rights(1);
+        let credentials = |pid: u32| {
+            let mut content = pid.to_le_bytes().to_vec();
+            for id in [libc::SYS_geteuid, libc::SYS_getegid] {
+                content.extend((call!(id).unwrap_or(0) as u32).to_le_bytes());
+            }
+            Control { kind: libc::SCM_CREDENTIALS, content, ..rights(1) }
+        };
+        vec![match self {
+            Self::LengthOfZero => Control { length: Some(0), ..one },
+            Self::ShorterThanItsHead => Control { length: Some(15), ..one },
+            Self::LongerThanTheMessage => Control { length: Some(4096), ..one },
+            Self::LengthOfAllOnes => Control { length: Some(u64::MAX), ..one },
+            Self::HalfADescriptor => Control { length: Some(18), ..one },
+            Self::OtherLevel => Control { level: libc::SOL_IP, ..one },
+            Self::UnknownType => Control { kind: 99, ..one },
+            Self::NoSuchDescriptor => Control::rights(&[0, 200]),
+            Self::DescriptorOfMinusOne => Control::rights(&[-1]),
+            Self::MoreThanTheKernelTakes => rights(254),
+            Self::Credentials => credentials(std::process::id()),
+            Self::CredentialsOfAnother => credentials(1),
+            Self::SecurityLabel => Control { kind: 3, ..one },
+        }]
+    }
+}
+
+#[sandboxed(time = "10s")]
+fn hostile(act: Act) -> gaol::Result<u32> {
+    Ok(perform(act).map_or_else(errno, |value| value))
+}
+
+/// One that was believed and then ended is found to be gone, once it is.
+fn kept(act: Act) -> gaol::Result<u32> {
+    let result = kept_at_once(act);
+    if act != Act::Honest && result.is_ok() {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    result
+}
+
+#[sandboxed(time = "10s", process = "reused")]
+fn kept_at_once(act: Act) -> gaol::Result<u32> {
+    Ok(perform(act).map_or_else(errno, |value| value))
+}
+
+fn errno(refusal: Refusal) -> u32 {
+    match refusal {
+        Refusal::Errno(errno) => errno as u32,
+        Refusal::Absent => u32::MAX,
+    }
+}
+
+/// The count is this process's: one test at a time.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+fn alone() -> impl Drop {
+    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What the child has to send: its standard input. This process has its own, and no other.
+fn descriptors() -> usize {
+    let targets = std::fs::read_dir("/proc/self/fd").expect("own descriptors").flatten();
+    targets.filter(|entry| std::fs::read_link(entry.path()).is_ok_and(|target| target == Path::new("/dev/null"))).count()
+}
+
+/// Checks that `test` leaves no descriptor behind, and breaks no later call.
+#[track_caller]
+fn leaves_nothing(what: impl std::fmt::Debug, test: impl FnOnce()) {
+    assert_eq!(hostile(Act::Honest).expect("before"), 0);
+    assert_eq!(kept(Act::Honest).expect("before"), 0);
+    let before = descriptors();
+    test();
+    assert_eq!(descriptors(), before, "{what:?}");
+    assert_eq!(hostile(Act::Honest).expect("after"), 0, "{what:?}");
+    assert_eq!(kept(Act::Honest).expect("after"), 0, "{what:?}");
+}
+
+#[track_caller]
+fn assert_descriptors<T: std::fmt::Debug>(what: impl std::fmt::Debug, result: &gaol::Result<T>) {
+    let problem = match result {
+        Err(Error::Protocol { problem, .. }) => problem,
+        other => panic!("{what:?} gave {other:?}"),
+    };
+    assert_eq!(*problem, ProtocolProblem::Descriptors, "{what:?}");
+}
+
+/// All that end in the same words.
+const NOT_NAMED: [Act; 14] = [
+    Act::Unannounced(1),
+    Act::Unannounced(64),
+    Act::Unannounced(65),
+    Act::Unannounced(253),
+    Act::Announced(65),
+    Act::Announced(253),
+    Act::Spread(2),
+    Act::Spread(64),
+    Act::TwoControls(1),
+    Act::TwoControls(126),
+    Act::With(FAILED_IN_WORDS),
+    Act::With(FAILED),
+    Act::InTheMiddle,
+    Act::Flood,
+];
+
+#[test]
+fn descriptors_that_no_result_names_are_closed() {
+    let _alone = alone();
+    for tier_b in [false, true] {
+        let _without = tier_b.then(|| gaol::controls::without(&[Layer::Namespaces]));
+        for act in NOT_NAMED {
+            leaves_nothing(act, || {
+                assert_descriptors(act, &hostile(act));
+                assert_descriptors(act, &kept(act));
+            });
+        }
+    }
+}
+
+/// Announced, they came; but the value says nothing of them.
+#[test]
+fn descriptors_that_the_header_names_and_the_value_does_not_are_closed() {
+    let _alone = alone();
+    for count in [1, 2, 64] {
+        let act = Act::Announced(count);
+        leaves_nothing(act, || {
+            for result in [hostile(act), kept(act)] {
+                let expected = "descriptors came with it that it does not name".to_owned();
+                let Err(Error::Protocol { problem: ProtocolProblem::Decode(problem), .. }) = result else {
+                    panic!("{act:?} gave {result:?}");
+                };
+                assert_eq!(problem, format!("invalid value: {expected}"));
+            }
+        });
+    }
+}
+
+/// A report of the worker's own end is advice, with or without descriptors; they are closed.
+#[test]
+fn descriptors_with_a_report_are_closed() {
+    let _alone = alone();
+    leaves_nothing("a panic", || {
+        let result = hostile(Act::With(PANICKED));
+        assert!(matches!(&result, Err(Error::Panicked { message, .. }) if message == "fake"), "{result:?}");
+        assert_descriptors("a panic of a kept worker", &kept(Act::With(PANICKED)));
+    });
+    leaves_nothing("unable", || {
+        let result = hostile(Act::With(UNABLE));
+        let unable = ProtocolProblem::Unable("trust me".to_owned());
+        assert!(matches!(&result, Err(Error::Protocol { problem, .. }) if *problem == unable), "{result:?}");
+        assert_descriptors("a kept worker that is unable", &kept(Act::With(UNABLE)));
+    });
+    for kind in [FAILED, FAILED_IN_WORDS, PANICKED, UNABLE] {
+        let act = Act::AnnouncedWith(kind);
+        leaves_nothing(act, || {
+            let expected = ProtocolProblem::Header("the frame is of a kind that has nothing beside it");
+            for result in [hostile(act), kept(act)] {
+                assert!(matches!(&result, Err(Error::Protocol { problem, .. }) if *problem == expected), "{result:?}");
+            }
+        });
+    }
+}
+
+#[test]
+fn descriptors_with_a_part_of_a_reply_are_closed() {
+    let _alone = alone();
+    leaves_nothing("a part", || {
+        for result in [hostile(Act::NothingElse), kept(Act::NothingElse)] {
+            let expected = ProtocolProblem::Truncated { received: 1, announced: HEADER as u64 };
+            assert!(matches!(&result, Err(Error::Protocol { problem, .. }) if *problem == expected), "{result:?}");
+        }
+        for result in [hostile(Act::ThenKilled), kept(Act::ThenKilled)] {
+            assert!(matches!(result, Err(Error::Killed { signal: libc::SIGKILL, .. })), "{result:?}");
+        }
+    });
+}
+
+#[test]
+fn the_kernel_judges_what_is_no_control_message() {
+    let _alone = alone();
+    let refused = [
+        (Malformed::LengthOfZero, libc::EINVAL),
+        (Malformed::ShorterThanItsHead, libc::EINVAL),
+        (Malformed::LongerThanTheMessage, libc::EINVAL),
+        (Malformed::LengthOfAllOnes, libc::EINVAL),
+        (Malformed::UnknownType, libc::EINVAL),
+        (Malformed::SecurityLabel, libc::EINVAL),
+        (Malformed::NoSuchDescriptor, libc::EBADF),
+        (Malformed::DescriptorOfMinusOne, libc::EBADF),
+        (Malformed::MoreThanTheKernelTakes, libc::EINVAL),
+    ];
+    for (malformed, errno) in refused {
+        let act = Act::Malformed(malformed);
+        leaves_nothing(act, || {
+            for result in [hostile(act), kept(act)] {
+                assert_eq!(result.expect("its own answer"), errno as u32, "{act:?}");
+            }
+        });
+    }
+    // These go through without a descriptor: nobody asked for credentials, and they are not delivered.
+    for malformed in [Malformed::HalfADescriptor, Malformed::OtherLevel, Malformed::Credentials] {
+        let act = Act::Malformed(malformed);
+        leaves_nothing(act, || {
+            for result in [hostile(act), kept(act)] {
+                assert_eq!(result.expect("the reply that it forged"), u32::from(PAYLOAD[0]), "{act:?}");
+            }
+        });
+    }
+}
+
+#[test]
+fn nobody_else_can_be_claimed_to_have_sent_it() {
+    let _alone = alone();
+    for tier_b in [false, true] {
+        let _without = tier_b.then(|| gaol::controls::without(&[Layer::Namespaces]));
+        let answer = hostile(Act::Malformed(Malformed::CredentialsOfAnother)).expect("its own answer");
+        // Whom a worker does not see it cannot name at all.
+        assert!([libc::EPERM, libc::ESRCH].contains(&(answer as i32)), "{answer}");
+    }
+}
+
+/// A result that names descriptors by these bytes, with a header that announces some, and some that come.
+#[derive(Serialize, Deserialize, Clone, Debug)]
+struct Claim {
+    payload: Vec<u8>,
+    announced: u32,
+    sent: usize,
+}
+
+fn claim(claim: &Claim) -> ! {
+    let _ = Forged::reply(RETURNED, claim.payload.len()).and_then(|mut header| {
+        header.descriptors = claim.announced;
+        let frame = [header.to_bytes(), claim.payload.clone()].concat();
+        if claim.sent == 0 { send(&frame) } else { send_with(&frame, &[rights(claim.sent)]) }
+    });
+    exit_now(0)
+}
+
+#[sandboxed(time = "10s")]
+fn claims(it: Claim) -> gaol::Result<Vec<Fd<File>>> {
+    claim(&it)
+}
+
+#[sandboxed(time = "10s", process = "reused")]
+fn kept_claims(it: Claim) -> gaol::Result<Vec<Fd<File>>> {
+    claim(&it)
+}
+
+#[sandboxed(time = "10s")]
+fn claims_two(it: Claim) -> gaol::Result<(File, Option<File>)> {
+    claim(&it)
+}
+
+#[test]
+fn a_result_names_what_came_and_each_once() {
+    let _alone = alone();
+    let absent = "invalid value: it names a descriptor that did not come with it";
+    let unnamed = "invalid value: descriptors came with it that it does not name";
+    let decode = |problem: &str| ProtocolProblem::Decode(problem.to_owned());
+    let cases = [
+        // The same one twice.
+        (vec![2, 0, 0], 1, 1, decode(absent)),
+        (vec![2, 0, 0], 2, 2, decode(absent)),
+        (vec![3, 0, 1, 0], 2, 2, decode(absent)),
+        // One that did not come.
+        (vec![1, 0], 0, 0, decode(absent)),
+        (vec![1, 1], 1, 1, decode(absent)),
+        (vec![1, 64], 64, 64, decode(absent)),
+        (vec![1, 0xff, 0xff, 0xff, 0xff, 0x0f], 1, 1, decode(absent)),
+        // One that it does not name.
+        (vec![1, 0], 2, 2, decode(unnamed)),
+        (vec![1, 63], 64, 64, decode(unnamed)),
+        (vec![0], 1, 1, decode(unnamed)),
+        // Fewer or more than were announced.
+        (vec![2, 0, 1], 2, 1, ProtocolProblem::Descriptors),
+        (vec![2, 0, 1], 2, 0, ProtocolProblem::Descriptors),
+        (vec![2, 0, 1], 2, 3, ProtocolProblem::Descriptors),
+        (vec![2, 0, 1], u32::MAX, 2, ProtocolProblem::Descriptors),
+        // After a value that is none.
+        (vec![2, 0], 2, 2, ProtocolProblem::Decode("the bytes end before the value does".to_owned())),
+        (vec![1, 0, 0], 1, 1, ProtocolProblem::Decode("bytes are left over after the value".to_owned())),
+    ];
+    for (payload, announced, sent, expected) in cases {
+        let it = Claim { payload, announced, sent };
+        leaves_nothing(&it.clone(), || {
+            for result in [claims(it.clone()), kept_claims(it.clone())] {
+                match result {
+                    Err(Error::Protocol { problem, .. }) => assert_eq!(problem, expected, "{it:?}"),
+                    other => panic!("{it:?} gave {other:?}"),
+                }
+            }
+        });
+    }
+    // The control: what is true is believed, in any order.
+    leaves_nothing("the truth", || {
+        let truth = Claim { payload: vec![3, 2, 0, 1], announced: 3, sent: 3 };
+        for result in [claims(truth.clone()), kept_claims(truth)] {
+            assert_eq!(result.expect("descriptors").len(), 3);
+        }
+    });
+}
+
+#[test]
+fn the_same_holds_for_results_that_are_descriptors() {
+    let _alone = alone();
+    let absent = "invalid value: it names a descriptor that did not come with it";
+    let unnamed = "invalid value: descriptors came with it that it does not name";
+    for (payload, sent, expected) in [
+        (vec![0, 1, 0], 1, Some(absent)),
+        (vec![0, 1, 0], 2, Some(absent)),
+        (vec![7, 0], 1, Some(absent)),
+        (vec![0, 0], 2, Some(unnamed)),
+        (vec![0, 0], 1, None),
+        (vec![1, 1, 0], 2, None),
+    ] {
+        let it = Claim { payload, announced: sent as u32, sent };
+        leaves_nothing(&it.clone(), || match (claims_two(it.clone()), expected) {
+            (Ok((_, second)), None) => assert_eq!(second.is_some(), sent == 2),
+            (Err(Error::Protocol { problem: ProtocolProblem::Decode(problem), .. }), Some(expected)) => {
+                assert_eq!(problem, expected, "{it:?}");
+            }
+            (other, _) => panic!("{it:?} gave {other:?}"),
+        });
+    }
+}
+
+#[test]
+fn a_thousand_of_each_leave_no_descriptor() {
+    let _alone = alone();
+    let all = || std::fs::read_dir("/proc/self/fd").expect("own descriptors").count();
+    let before = all();
+    for act in [Act::Unannounced(64), Act::Unannounced(253), Act::Announced(64), Act::With(FAILED), Act::NothingElse] {
+        leaves_nothing(act, || {
+            for _ in 0..1000 {
+                let result = hostile(act);
+                assert!(matches!(result, Err(Error::Protocol { .. })), "{act:?} gave {result:?}");
+            }
+        });
+    }
+    let twice = Claim { payload: vec![2, 0, 0], announced: 2, sent: 2 };
+    leaves_nothing("named twice", || {
+        for _ in 0..1000 {
+            let result = kept_claims(twice.clone());
+            assert!(matches!(result, Err(Error::Protocol { .. })), "{result:?}");
+        }
+    });
+    // Templates and workers that stand ready come and go.
+    assert!(all() < before + 64, "{} of {before} descriptors", all());
+}
