@@ -37,10 +37,22 @@
 //!         >::NEW).codec()
 //!     }
 //!     fn __gaol_serve(request: ::gaol::__private::Request<'_>) -> ::gaol::__private::Reply {
+//!         use ::gaol::__private::{
+//!             Codec as _, WayOfBlocks as _, WayOfDescriptors as _, WayOfNothing as _, WayOfSerde as _,
+//!         };
 //!         ::gaol::__private::serve(
 //!             request,
-//!             |(a0, a1): (<Path as ::gaol::__private::Sent>::Owned, u64)| {
-//!                 __gaol_body(<Path as ::gaol::__private::Sent>::lend(&a0), a1)
+//!             |reader| ::gaol::__private::Ok((
+//!                 ::gaol::__private::Place::new((&&&&::gaol::__private::Way::<Path>::NEW).codec().decode(reader)?),
+//!                 ::gaol::__private::Place::new((&&&&::gaol::__private::Way::<u64>::NEW).codec().decode(reader)?),
+//!             )),
+//!             |(a0, a1): &mut (
+//!                 ::gaol::__private::Place<<Path as ::gaol::__private::Sent>::Owned>,
+//!                 ::gaol::__private::Place<u64>,
+//!             )| __gaol_body(<Path as ::gaol::__private::Sent>::lend(a0.lend()), a1.take()),
+//!             |value, (a0, a1): …, writer| {
+//!                 (&&&&::gaol::__private::Way::<Thumbnail>::NEW).codec().encode(value, writer)?;
+//!                 ::gaol::__private::Ok(())
 //!             },
 //!             __gaol_errors(),
 //!         )
@@ -48,8 +60,22 @@
 //!     ::gaol::__private::submit! { ::gaol::__private::Registration::new(&__GAOL_ENTRY) }
 //!     ::gaol::__private::assert_crosses::<<Path as ::gaol::__private::Sent>::Owned>();
 //!     ::gaol::__private::assert_crosses::<u64>();
+//!     ::gaol::__private::assert_crosses::<Thumbnail>();
 //!     let dynamic = ::gaol::__private::evaluate(|| ::gaol::__private::Dynamic::new(true).memory(&limit));
-//!     ::gaol::__private::call(&__GAOL_ENTRY, &(path, limit), dynamic, __gaol_errors())
+//!     use ::gaol::__private::{…};
+//!     ::gaol::__private::prepared(&__GAOL_ENTRY, dynamic, |writer| {
+//!         (&&&&::gaol::__private::Way::<Path>::NEW).codec().encode(&*path, writer)?;
+//!         (&&&&::gaol::__private::Way::<u64>::NEW).codec().encode(&limit, writer)?;
+//!         ::gaol::__private::Ok(())
+//!     })
+//!     .call(
+//!         |reader| {
+//!             let value = (&&&&::gaol::__private::Way::<Thumbnail>::NEW).codec().decode(reader)?;
+//!             reader.end()?;
+//!             ::gaol::__private::Ok(value)
+//!         },
+//!         __gaol_errors(),
+//!     )
 //! }
 //! ```
 //!
@@ -88,6 +114,7 @@ pub(crate) fn expand(arguments: &Arguments, profile: &Profile, function: &Functi
     let body = body(profile, function);
     let statics = profile::statics(private, profile);
     let entry = entry(private, profile, function);
+    let value = ways::value_name(private, &function.signature.output);
     let errors = errors(private, returned);
     let serve = serve(private, function);
     let call = call(private, profile, function, &names);
@@ -95,6 +122,7 @@ pub(crate) fn expand(arguments: &Arguments, profile: &Profile, function: &Functi
         #body
         #statics
         #entry
+        #value
         #errors
         #serve
         #private::submit! { #private::Registration::new(&__GAOL_ENTRY) }
@@ -230,12 +258,12 @@ fn serve(private: &TokenStream, function: &Function) -> TokenStream {
     let served = quote_spanned! {span=>
         #there::serve(
             request,
-            |reader| Ok((#(#reads,)*)),
+            |reader| #there::Ok((#(#reads,)*)),
             |(#(#bindings,)*): &mut #places| __gaol_body(#(#lent),*),
             |value, (#(#bindings,)*): &mut #places, writer| {
                 #result.encode(value, writer)?;
                 #(#changed)*
-                Ok(())
+                #there::Ok(())
             },
             __gaol_errors(),
         )
@@ -327,7 +355,7 @@ fn writes(private: &TokenStream, function: &Function, names: &[Ident]) -> TokenS
         }
     });
     let unused = function.parameters.is_empty().then(|| quote!(let _ = writer;));
-    quote!({ #unused #(#writes)* Ok(()) })
+    quote!({ #unused #(#writes)* #private::Ok(()) })
 }
 
 /// Reads the result, and what comes back for the parameters that the function may change: all of it before the first is changed.
@@ -350,7 +378,7 @@ fn reads(private: &TokenStream, function: &Function, names: &[Ident]) -> TokenSt
         reader.end()?;
         #(#checks)*
         #(#changes)*
-        Ok(#value)
+        #private::Ok(#value)
     }}
 }
 

@@ -5,6 +5,7 @@ pub use std::borrow::Cow;
 pub use std::convert::From;
 pub use std::fmt::Debug;
 pub use std::option::Option;
+pub use std::result::Result::Ok;
 pub use std::string::String;
 pub use std::time::Duration;
 pub use std::vec::Vec;
@@ -14,7 +15,7 @@ pub use inventory::submit;
 
 pub use crate::crossing::{
     Codec, CodecDisplay, CodecError, CodecSerde, ErrorCodec, ErrorType, OptionCodec, Place, Returned, Returns, Sent, Way,
-    WayOfBlocks, WayOfDescriptors, WayOfSerde, assert_crosses, serve,
+    WayOfBlocks, WayOfDescriptors, WayOfNothing, WayOfSerde, assert_crosses, assert_known, serve,
 };
 pub use crate::dynamic::{Dynamic, evaluate};
 pub use crate::entry::{Entry, Registration, Reply, Request};

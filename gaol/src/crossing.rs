@@ -17,7 +17,9 @@ use crate::sys::shared::SharedReader;
 use crate::wire::codec::{self, Aside, DecodeError, EncodeError, Reader, Set, Writer};
 use crate::wire::{HEADER, Kind, descriptors};
 
-pub use self::ways::{Codec, OptionCodec, Place, Returns, Way, WayOfBlocks, WayOfDescriptors, WayOfSerde};
+pub use self::ways::{
+    Codec, OptionCodec, Place, Returns, Way, WayOfBlocks, WayOfDescriptors, WayOfNothing, WayOfSerde, assert_known,
+};
 
 /// What a sandboxed function may return.
 #[diagnostic::on_unimplemented(

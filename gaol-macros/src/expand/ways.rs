@@ -3,7 +3,8 @@
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{GenericArgument, PathArguments, ReturnType, Type};
+use syn::visit::{self, Visit};
+use syn::{GenericArgument, PathArguments, PathSegment, ReturnType, Type};
 
 use super::located;
 use crate::ast::{Parameter, strip};
@@ -32,7 +33,7 @@ const DESCRIPTORS: [&str; 13] = [
 pub(super) fn uses(private: &TokenStream) -> TokenStream {
     quote! {
         #[allow(unused_imports)]
-        use #private::{Codec as _, WayOfBlocks as _, WayOfDescriptors as _, WayOfSerde as _};
+        use #private::{Codec as _, WayOfBlocks as _, WayOfDescriptors as _, WayOfNothing as _, WayOfSerde as _};
     }
 }
 
@@ -48,7 +49,7 @@ pub(super) fn codec(private: &TokenStream, ty: &Type) -> TokenStream {
             let codec = codec(private, inner);
             quote!(#private::OptionCodec(#codec))
         }
-        Parts::One => quote_spanned!(ty.span()=> (&&&#there::Way::<#ty>::NEW).codec()),
+        Parts::One => quote_spanned!(ty.span()=> (&&&&#there::Way::<#ty>::NEW).codec()),
     }
 }
 
@@ -58,20 +59,28 @@ pub(super) fn codec_of_result(private: &TokenStream, output: &ReturnType) -> Tok
         Ok(value) => codec(private, value),
         Err(returned) => {
             let there = located(private, returned.span());
-            quote_spanned!(returned.span()=> (&&&#there::Way::<<#returned as #there::Returned>::Ok>::NEW).codec())
+            quote_spanned!(returned.span()=> (&&&&#there::Way::<__GaolValue>::NEW).codec())
         }
     }
 }
 
-/// Says at compile time, on the type's own span, that a parameter is not serde's.
+/// Names what a function returns when it succeeds, where the signature does not: it may be an alias, or no result at all.
+pub(super) fn value_name(private: &TokenStream, output: &ReturnType) -> TokenStream {
+    match value_type(output) {
+        Ok(_) => TokenStream::new(),
+        Err(returned) => {
+            let there = located(private, returned.span());
+            quote_spanned!(returned.span()=> type __GaolValue = <#returned as #there::Returned>::Ok;)
+        }
+    }
+}
+
+/// Says at compile time, on the type's own span, that a parameter does not cross.
 pub(super) fn assertions(private: &TokenStream, parameter: &Parameter) -> TokenStream {
     match parameter.borrowed() {
-        Some(borrowed) if matches!(parts(borrowed), Parts::One) => {
-            if is_descriptor(borrowed) {
-                return TokenStream::new();
-            }
-            let there = located(private, parameter.ty.span());
-            quote_spanned!(parameter.ty.span()=> #there::assert_crosses::<<#borrowed as #there::Sent>::Owned>();)
+        Some(borrowed) if matches!(parts(borrowed), Parts::One) && !holds_descriptors(borrowed) => {
+            let there = located(private, borrowed.span());
+            quote_spanned!(borrowed.span()=> #there::assert_crosses::<<#borrowed as #there::Sent>::Owned>();)
         }
         Some(borrowed) => assertions_of(private, borrowed),
         None => assertions_of(private, &parameter.ty),
@@ -82,20 +91,25 @@ pub(super) fn assertions(private: &TokenStream, parameter: &Parameter) -> TokenS
 pub(super) fn assertions_of_result(private: &TokenStream, output: &ReturnType) -> TokenStream {
     match value_type(output) {
         Ok(value) => assertions_of(private, value),
-        // An alias may hide a descriptor.
-        Err(_) => TokenStream::new(),
+        Err(returned) => {
+            let there = located(private, returned.span());
+            let codec = codec_of_result(private, output);
+            quote_spanned!(returned.span()=> #there::assert_known::<__GaolValue>(#codec);)
+        }
     }
 }
 
 fn assertions_of(private: &TokenStream, ty: &Type) -> TokenStream {
+    let there = located(private, ty.span());
     match parts(ty) {
         Parts::Tuple(parts) => parts.iter().map(|part| assertions_of(private, part)).collect(),
         Parts::Option(inner) => assertions_of(private, inner),
-        Parts::One if is_descriptor(ty) => TokenStream::new(),
-        Parts::One => {
-            let there = located(private, ty.span());
-            quote_spanned!(ty.span()=> #there::assert_crosses::<#ty>();)
+        // serde knows no descriptor, and its words would lead nowhere.
+        Parts::One if holds_descriptors(ty) => {
+            let codec = codec(private, ty);
+            quote_spanned!(ty.span()=> #there::assert_known::<#ty>(#codec);)
         }
+        Parts::One => quote_spanned!(ty.span()=> #there::assert_crosses::<#ty>();),
     }
 }
 
@@ -138,7 +152,18 @@ fn argument_of<'a>(ty: &'a Type, name: &str) -> Option<&'a Type> {
     })
 }
 
-fn is_descriptor(ty: &Type) -> bool {
-    let Type::Path(path) = strip(ty) else { return false };
-    path.path.segments.last().is_some_and(|last| DESCRIPTORS.contains(&last.ident.to_string().as_str()))
+/// Whether a type is a descriptor by its name, or holds one.
+fn holds_descriptors(ty: &Type) -> bool {
+    let mut finder = Finder(false);
+    finder.visit_type(ty);
+    finder.0
+}
+
+struct Finder(bool);
+
+impl Visit<'_> for Finder {
+    fn visit_path_segment(&mut self, segment: &PathSegment) {
+        self.0 |= DESCRIPTORS.contains(&segment.ident.to_string().as_str());
+        visit::visit_path_segment(self, segment);
+    }
 }

@@ -82,16 +82,17 @@ fn a_whole_function() {
                 ) -> ::gaol::__private::Reply {
                     #[allow(unused_imports)]
                     use ::gaol::__private::{
-                        Codec as _, WayOfBlocks as _, WayOfDescriptors as _, WayOfSerde as _,
+                        Codec as _, WayOfBlocks as _, WayOfDescriptors as _, WayOfNothing as _,
+                        WayOfSerde as _,
                     };
                     ::gaol::__private::serve(
                         request,
-                        |reader| Ok((
+                        |reader| ::gaol::__private::Ok((
                             ::gaol::__private::Place::new(
-                                (&&&::gaol::__private::Way::<Path>::NEW).codec().decode(reader)?,
+                                (&&&&::gaol::__private::Way::<Path>::NEW).codec().decode(reader)?,
                             ),
                             ::gaol::__private::Place::new(
-                                (&&&::gaol::__private::Way::<u32>::NEW).codec().decode(reader)?,
+                                (&&&&::gaol::__private::Way::<u32>::NEW).codec().decode(reader)?,
                             ),
                         )),
                         |
@@ -114,10 +115,10 @@ fn a_whole_function() {
                             ),
                             writer|
                         {
-                            (&&&::gaol::__private::Way::<Thumbnail>::NEW)
+                            (&&&&::gaol::__private::Way::<Thumbnail>::NEW)
                                 .codec()
                                 .encode(value, writer)?;
-                            Ok(())
+                            ::gaol::__private::Ok(())
                         },
                         __gaol_errors(),
                     )
@@ -130,24 +131,27 @@ fn a_whole_function() {
                 ::gaol::__private::assert_crosses::<Thumbnail>();
                 #[allow(unused_imports)]
                 use ::gaol::__private::{
-                    Codec as _, WayOfBlocks as _, WayOfDescriptors as _, WayOfSerde as _,
+                    Codec as _, WayOfBlocks as _, WayOfDescriptors as _, WayOfNothing as _,
+                    WayOfSerde as _,
                 };
                 ::gaol::__private::prepared(
                         &__GAOL_ENTRY,
                         ::gaol::__private::Dynamic::NONE,
                         |writer| {
-                            (&&&::gaol::__private::Way::<Path>::NEW).codec().encode(&*path, writer)?;
-                            (&&&::gaol::__private::Way::<u32>::NEW).codec().encode(&width, writer)?;
-                            Ok(())
+                            (&&&&::gaol::__private::Way::<Path>::NEW)
+                                .codec()
+                                .encode(&*path, writer)?;
+                            (&&&&::gaol::__private::Way::<u32>::NEW).codec().encode(&width, writer)?;
+                            ::gaol::__private::Ok(())
                         },
                     )
                     .call(
                         |reader| {
-                            let value = (&&&::gaol::__private::Way::<Thumbnail>::NEW)
+                            let value = (&&&&::gaol::__private::Way::<Thumbnail>::NEW)
                                 .codec()
                                 .decode(reader)?;
                             reader.end()?;
-                            Ok(value)
+                            ::gaol::__private::Ok(value)
                         },
                         __gaol_errors(),
                     )
@@ -212,15 +216,16 @@ fn no_parameter_and_no_key() {
                 ) -> ::gaol::__private::Reply {
                     #[allow(unused_imports)]
                     use ::gaol::__private::{
-                        Codec as _, WayOfBlocks as _, WayOfDescriptors as _, WayOfSerde as _,
+                        Codec as _, WayOfBlocks as _, WayOfDescriptors as _, WayOfNothing as _,
+                        WayOfSerde as _,
                     };
                     ::gaol::__private::serve(
                         request,
-                        |reader| Ok(()),
+                        |reader| ::gaol::__private::Ok(()),
                         |(): &mut ()| __gaol_body(),
                         |value, (): &mut (), writer| {
-                            (&&&::gaol::__private::Way::<()>::NEW).codec().encode(value, writer)?;
-                            Ok(())
+                            (&&&&::gaol::__private::Way::<()>::NEW).codec().encode(value, writer)?;
+                            ::gaol::__private::Ok(())
                         },
                         __gaol_errors(),
                     )
@@ -231,23 +236,24 @@ fn no_parameter_and_no_key() {
                 ::gaol::__private::assert_crosses::<()>();
                 #[allow(unused_imports)]
                 use ::gaol::__private::{
-                    Codec as _, WayOfBlocks as _, WayOfDescriptors as _, WayOfSerde as _,
+                    Codec as _, WayOfBlocks as _, WayOfDescriptors as _, WayOfNothing as _,
+                    WayOfSerde as _,
                 };
                 ::gaol::__private::prepared(
                         &__GAOL_ENTRY,
                         ::gaol::__private::Dynamic::NONE,
                         |writer| {
                             let _ = writer;
-                            Ok(())
+                            ::gaol::__private::Ok(())
                         },
                     )
                     .call(
                         |reader| {
-                            let value = (&&&::gaol::__private::Way::<()>::NEW)
+                            let value = (&&&&::gaol::__private::Way::<()>::NEW)
                                 .codec()
                                 .decode(reader)?;
                             reader.end()?;
-                            Ok(value)
+                            ::gaol::__private::Ok(value)
                         },
                         __gaol_errors(),
                     )
@@ -459,19 +465,19 @@ fn patterns_go_to_the_body() {
             #[allow(unused_imports)]
             #[allow(clippy::type_complexity, unused_variables)]
             #[allow(unused_imports)]
-            (&&&::gaol::__private::Way::<Point>::NEW).codec().decode(reader)?,
+            (&&&&::gaol::__private::Way::<Point>::NEW).codec().decode(reader)?,
             ::gaol::__private::Place<Point>,
             ::gaol::__private::Place<Point>,
             ::gaol::__private::assert_crosses::<Point>();
             #[allow(unused_imports)]
             .encode(&argument0, writer)?;
             .encode(&argument1, writer)?;
-            (&&&::gaol::__private::Way::<Point>::NEW)
+            (&&&&::gaol::__private::Way::<Point>::NEW)
             .encode(&argument3, writer)?;
             .encode(&argument4, writer)?;
-            (&&&::gaol::__private::Way::<u8>::NEW).codec().encode(&unused, writer)?;
+            (&&&&::gaol::__private::Way::<u8>::NEW).codec().encode(&unused, writer)?;
             .encode(&argument6, writer)?;
-            (&&&::gaol::__private::Way::<u8>::NEW).codec().encode(&r#type, writer)?;
+            (&&&&::gaol::__private::Way::<u8>::NEW).codec().encode(&r#type, writer)?;
         "#]],
     );
 }
@@ -591,13 +597,14 @@ fn a_renamed_library() {
                 ) -> my::sandbox::__private::Reply {
                     #[allow(unused_imports)]
                     use my::sandbox::__private::{
-                        Codec as _, WayOfBlocks as _, WayOfDescriptors as _, WayOfSerde as _,
+                        Codec as _, WayOfBlocks as _, WayOfDescriptors as _, WayOfNothing as _,
+                        WayOfSerde as _,
                     };
                     my::sandbox::__private::serve(
                         request,
-                        |reader| Ok((
+                        |reader| my::sandbox::__private::Ok((
                             my::sandbox::__private::Place::new(
-                                (&&&my::sandbox::__private::Way::<str>::NEW).codec().decode(reader)?,
+                                (&&&&my::sandbox::__private::Way::<str>::NEW).codec().decode(reader)?,
                             ),
                         )),
                         |
@@ -620,10 +627,10 @@ fn a_renamed_library() {
                             ),
                             writer|
                         {
-                            (&&&my::sandbox::__private::Way::<()>::NEW)
+                            (&&&&my::sandbox::__private::Way::<()>::NEW)
                                 .codec()
                                 .encode(value, writer)?;
-                            Ok(())
+                            my::sandbox::__private::Ok(())
                         },
                         __gaol_errors(),
                     )
@@ -637,25 +644,26 @@ fn a_renamed_library() {
                 my::sandbox::__private::assert_crosses::<()>();
                 #[allow(unused_imports)]
                 use my::sandbox::__private::{
-                    Codec as _, WayOfBlocks as _, WayOfDescriptors as _, WayOfSerde as _,
+                    Codec as _, WayOfBlocks as _, WayOfDescriptors as _, WayOfNothing as _,
+                    WayOfSerde as _,
                 };
                 my::sandbox::__private::prepared(
                         &__GAOL_ENTRY,
                         my::sandbox::__private::Dynamic::NONE,
                         |writer| {
-                            (&&&my::sandbox::__private::Way::<str>::NEW)
+                            (&&&&my::sandbox::__private::Way::<str>::NEW)
                                 .codec()
                                 .encode(&*a, writer)?;
-                            Ok(())
+                            my::sandbox::__private::Ok(())
                         },
                     )
                     .call(
                         |reader| {
-                            let value = (&&&my::sandbox::__private::Way::<()>::NEW)
+                            let value = (&&&&my::sandbox::__private::Way::<()>::NEW)
                                 .codec()
                                 .decode(reader)?;
                             reader.end()?;
-                            Ok(value)
+                            my::sandbox::__private::Ok(value)
                         },
                         __gaol_errors(),
                     )

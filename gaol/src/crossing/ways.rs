@@ -33,7 +33,7 @@ pub trait Codec {
     fn decode(&self, reader: &mut Reader<'_>) -> Result<Self::Owned, DecodeError>;
 }
 
-/// Picks the codec of a type by autoref: `(&&&Way::<T>::NEW).codec()` finds a block first, then serde, then a descriptor.
+/// Picks the codec of a type by autoref: `(&&&&Way::<T>::NEW).codec()` finds a block first, then serde, then a descriptor.
 #[derive(Debug)]
 pub struct Way<T: ?Sized>(PhantomData<fn(&T)>);
 
@@ -189,7 +189,7 @@ pub trait WayOfBlocks {
     fn codec(&self) -> Self::Codec;
 }
 
-impl<T: Block + ?Sized> WayOfBlocks for &&Way<T> {
+impl<T: Block + ?Sized> WayOfBlocks for &&&Way<T> {
     type Codec = BlockCodec<T>;
 
     fn codec(&self) -> BlockCodec<T> {
@@ -205,7 +205,7 @@ pub trait WayOfSerde {
     fn codec(&self) -> Self::Codec;
 }
 
-impl<T: Serialize + Sent<Owned: DeserializeOwned> + ?Sized> WayOfSerde for &Way<T> {
+impl<T: Serialize + Sent<Owned: DeserializeOwned> + ?Sized> WayOfSerde for &&Way<T> {
     type Codec = SerdeCodec<T>;
 
     fn codec(&self) -> SerdeCodec<T> {
@@ -221,13 +221,62 @@ pub trait WayOfDescriptors {
     fn codec(&self) -> Self::Codec;
 }
 
-impl<T: AsFd + From<OwnedFd>> WayOfDescriptors for Way<T> {
+impl<T: AsFd + From<OwnedFd>> WayOfDescriptors for &Way<T> {
     type Codec = DescriptorCodec<T>;
 
     fn codec(&self) -> DescriptorCodec<T> {
         DescriptorCodec(PhantomData)
     }
 }
+
+/// What does not cross, which an assertion beside it says better than a missing method would.
+pub trait WayOfNothing {
+    /// The codec.
+    type Codec;
+    /// The codec.
+    fn codec(&self) -> Self::Codec;
+}
+
+impl<T: Sent + ?Sized> WayOfNothing for Way<T> {
+    type Codec = NoCodec<T>;
+
+    fn codec(&self) -> NoCodec<T> {
+        NoCodec(PhantomData)
+    }
+}
+
+/// Stands where there is no codec, in code that does not compile.
+#[derive(Debug)]
+pub struct NoCodec<T: ?Sized>(PhantomData<fn(&T)>);
+
+impl<T: Sent + ?Sized> Codec for NoCodec<T> {
+    type Borrowed = T;
+    type Owned = T::Owned;
+
+    fn encode(&self, _value: &T, _writer: &mut Writer<'_>) -> Result<(), EncodeError> {
+        Err(EncodeError::custom("it does not cross"))
+    }
+
+    fn decode(&self, _reader: &mut Reader<'_>) -> Result<T::Owned, DecodeError> {
+        Err(DecodeError::custom("it does not cross"))
+    }
+}
+
+/// A codec that is one.
+#[diagnostic::on_unimplemented(
+    message = "`{T}` does not cross to another process: it is neither serde's nor a descriptor",
+    label = "does not cross",
+    note = "a descriptor inside of data crosses as `gaol::Fd`: write `Vec<gaol::Fd<File>>` for `Vec<File>`",
+    note = "anything else crosses if it implements `serde::Serialize` and `serde::Deserialize`"
+)]
+pub trait Known<T: ?Sized> {}
+
+impl<T: ?Sized> Known<T> for BlockCodec<T> {}
+impl<T: ?Sized> Known<T> for SerdeCodec<T> {}
+impl<T> Known<T> for DescriptorCodec<T> {}
+
+/// Says at compile time, on a type's own span, that it cannot cross.
+pub fn assert_known<T: ?Sized>(_codec: impl Known<T>) {}
 
 /// An option of what crosses in some way.
 #[derive(Debug)]
