@@ -327,7 +327,8 @@ pub(super) fn in_template(shape: &Watched, call: &Call) -> Answer {
         "sendmmsg" => allowed_if(low(3) & 0x2000_0000 == 0 && names_whom_it_sends_to(shape)),
         "recvmmsg" => allowed_if(names_whom_it_sends_to(shape)),
         "setsockopt" => match (low(1), low(2)) {
-            (1, 2 | 7 | 8 | 9 | 13 | 15 | 20 | 21)
+            // Without SO_LINGER, 13.
+            (1, 2 | 7 | 8 | 9 | 15 | 20 | 21)
             | (6, 1 | 3..=6 | 12 | 18)
             | (0, 1 | 2 | 11)
             | (41, 16 | 25 | 26) => Answer::Allow,

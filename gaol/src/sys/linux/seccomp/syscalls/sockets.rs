@@ -112,12 +112,13 @@ fn options(table: &mut Table, shape: &Shape) {
     ];
     let ip = [libc::IP_TOS, libc::IP_TTL, libc::IP_RECVERR];
     let ipv6 = [libc::IPV6_UNICAST_HOPS, libc::IPV6_RECVERR, libc::IPV6_V6ONLY];
+    // Not SO_LINGER: whoever closes the socket last waits for as long as it says, and that may be the application, to which a child can
+    // send it, or from which it has it.
     let socket = [
         libc::SO_REUSEADDR,
         libc::SO_SNDBUF,
         libc::SO_RCVBUF,
         libc::SO_KEEPALIVE,
-        libc::SO_LINGER,
         libc::SO_REUSEPORT,
         libc::SO_RCVTIMEO,
         libc::SO_SNDTIMEO,
