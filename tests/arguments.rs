@@ -293,9 +293,16 @@ fn arguments_larger_than_the_childs_memory_are_refused() {
     assert_eq!(has_little_room(&[1; 10]).expect("the next call"), 10);
 }
 
+#[sandboxed(memory = "8MiB")]
+fn has_little_room_for_texts(texts: &[String]) -> gaol::Result<usize> {
+    Ok(texts.len())
+}
+
 #[test]
 fn arguments_that_fit_and_leave_no_room_are_a_want_of_memory() {
-    match has_little_room(&vec![1; 7 << 20]) {
+    // What is in shared memory is copied once; what is in the frame is there twice while it is decoded.
+    assert_eq!(has_little_room(&vec![1; 7 << 20]).expect("a call"), 7 << 20);
+    match has_little_room_for_texts(&vec!["x".repeat(32 << 10); 7 * 32]) {
         Err(Error::OutOfMemory { limit: Some(limit), .. }) => assert_eq!(limit, 8 << 20),
         other => panic!("expected a want of memory, not {other:?}"),
     }

@@ -7,15 +7,17 @@ mod attacks {
 }
 
 use std::fs::File;
+use std::io::{PipeReader, PipeWriter, Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use gaol::{Error, Fd, Layer, ProtocolProblem, sandboxed};
 use serde::{Deserialize, Serialize};
 
 use attacks::forgery::{
-    CHANNEL, Control, FAILED, FAILED_IN_WORDS, Forged, HEADER, PANICKED, RETURNED, UNABLE, frame, send, send_with,
+    CHANNEL, Control, FAILED, FAILED_IN_WORDS, Forged, HEADER, PANICKED, RETURNED, UNABLE, frame, send, send_on, send_with,
 };
 use attacks::toolbox::{Refusal, call, exit_now};
 
@@ -475,4 +477,106 @@ fn a_thousand_of_each_leave_no_descriptor() {
     });
     // Templates and workers that stand ready come and go.
     assert!(all() < before + 64, "{} of {before} descriptors", all());
+}
+
+/// Puts as many descriptors on their way as the kernel lets it, and leaves them there until `until` closes.
+#[sandboxed(time = "20s")]
+fn holds_on_their_way(mut says: PipeWriter, mut until: PipeReader) -> gaol::Result<(u32, u32)> {
+    let mut pairs = Vec::new();
+    let mut count = 0;
+    let refused = 'sending: loop {
+        let mut pair = [0_i32; 2];
+        let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK;
+        if let Err(refusal) = call!(libc::SYS_socketpair, libc::AF_UNIX, kind, 0, pair.as_mut_ptr()) {
+            break refusal;
+        }
+        pairs.push(pair);
+        loop {
+            match send_on(pair[0], b"x", &[rights(16)]) {
+                Ok(_) => count += 16,
+                Err(Refusal::Errno(libc::EAGAIN)) => break,
+                Err(refusal) => break 'sending refusal,
+            }
+        }
+    };
+    says.write_all(b"!")?;
+    let _ = until.read(&mut [0]);
+    Ok((count, errno(refused)))
+}
+
+#[sandboxed]
+fn takes_files(files: Vec<Fd<File>>) -> gaol::Result<usize> {
+    Ok(files.len())
+}
+
+#[sandboxed]
+fn gives_file(file: File) -> gaol::Result<File> {
+    Ok(file)
+}
+
+/// The kernel compares all of a user's descriptors on their way with the limit of who sends: a worker's is `files`, which is less than
+/// that of its template and of the application. So calls go on, and take descriptors with them; only other workers have to wait with theirs.
+#[test]
+fn descriptors_on_their_way_hold_up_no_other_call() {
+    const FILES: u32 = 256;
+    const AT_ONCE: u32 = 16;
+    let _alone = alone();
+    for tier_b in [false, true] {
+        let _without = tier_b.then(|| gaol::controls::without(&[Layer::Namespaces]));
+        std::thread::scope(|scope| {
+            let (workers, lets_go): (Vec<_>, Vec<_>) = (0..4)
+                .map(|_| {
+                    let (mut said, says) = std::io::pipe().expect("a pipe");
+                    let (until, lets_go) = std::io::pipe().expect("a pipe");
+                    let worker = scope.spawn(move || holds_on_their_way(says, until));
+                    said.read_exact(&mut [0]).expect("its word");
+                    (worker, lets_go)
+                })
+                .unzip();
+            for _ in 0..20 {
+                let files = (0..64).map(|_| Fd::new(File::open("/dev/null").expect("it is there"))).collect();
+                assert_eq!(takes_files(files).expect("a call among them"), 64);
+            }
+            let unable = "the descriptors of its result cannot be sent: too many of this user's are on their way; \
+                          allow more with `files = …`";
+            match gives_file(File::open("/dev/null").expect("it is there")) {
+                Err(Error::Protocol { problem: ProtocolProblem::Unable(reason), .. }) => assert_eq!(reason, unable),
+                other => panic!("{other:?}"),
+            }
+            drop(lets_go);
+            let mut all = 0;
+            for worker in workers {
+                let (count, errno) = worker.join().expect("no panic").expect("its own answer");
+                assert_eq!(errno, libc::ETOOMANYREFS as u32);
+                all += count;
+            }
+            assert!(all <= FILES + AT_ONCE, "{all} on their way at once");
+            assert!(gives_file(File::open("/dev/null").expect("it is there")).is_ok());
+        });
+    }
+}
+
+/// A connection with data that nobody takes, which its last owner would wait for at its end.
+#[sandboxed(net = format!("tcp:{port}"), time = "10s")]
+fn leaves_a_socket_to_wait_for(port: u16) -> gaol::Result<u32> {
+    use std::os::fd::AsRawFd;
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+    let linger = [1_i32, 3600];
+    let (level, option) = (libc::SOL_SOCKET, libc::SO_LINGER);
+    let answer = call!(libc::SYS_setsockopt, stream.as_raw_fd(), level, option, linger.as_ptr(), 8);
+    stream.set_nonblocking(true)?;
+    while stream.write(&[0; 65_536]).is_ok() {}
+    assert_eq!(answer, Err(Refusal::Errno(libc::EPERM)));
+    let _ = frame(RETURNED, &PAYLOAD).and_then(|frame| send_with(&frame, &[Control::rights(&[stream.as_raw_fd()])]));
+    exit_now(0)
+}
+
+#[test]
+fn closing_what_a_child_sent_takes_no_time() {
+    let _alone = alone();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    let port = listener.local_addr().expect("its address").port();
+    let begun = Instant::now();
+    assert_descriptors("a socket", &leaves_a_socket_to_wait_for(port));
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
 }

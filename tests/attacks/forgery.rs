@@ -108,14 +108,19 @@ impl Control {
     }
 }
 
-/// Sends one message with what stands beside it.
+/// Sends one message with what stands beside it, and the rest of the bytes after it.
 pub(crate) fn send_with(bytes: &[u8], controls: &[Control]) -> Result<(), Refusal> {
+    let sent = send_on(CHANNEL, bytes, controls)?;
+    send(&bytes[sent..])
+}
+
+/// Sends one message on a socket.
+pub(crate) fn send_on(socket: i32, bytes: &[u8], controls: &[Control]) -> Result<usize, Refusal> {
     let vector = [bytes.as_ptr() as usize, bytes.len()];
     let control = Control::words(controls);
     // struct msghdr: no name, one vector, the control messages, no flags.
     let message = [0, 0, vector.as_ptr() as usize, 1, control.as_ptr() as usize, control.len() * 8, 0];
-    let sent = call!(libc::SYS_sendmsg, CHANNEL, message.as_ptr(), 0)?;
-    send(&bytes[sent..])
+    call!(libc::SYS_sendmsg, socket, message.as_ptr(), 0)
 }
 
 /// Asks for shared memory, and does not wait for it.

@@ -13,6 +13,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::FileExt;
 use std::panic::{AssertUnwindSafe, PanicHookInfo};
 use std::sync::Mutex;
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
 
@@ -297,8 +298,28 @@ fn send(channel: &mut std::fs::File, call: &Header, mut reply: Reply) -> io::Res
         return channel.write_all(&reply.frame);
     }
     let descriptors: Vec<BorrowedFd<'_>> = reply.descriptors.iter().map(AsFd::as_fd).collect();
-    descriptors::send(channel.as_fd(), &reply.frame[..HEADER], &descriptors)?;
-    channel.write_all(&reply.frame[HEADER..])
+    match send_head(channel, &reply.frame[..HEADER], &descriptors) {
+        Err(error) if error.raw_os_error() == Some(libc::ETOOMANYREFS) => {
+            let reason = "the descriptors of its result cannot be sent: too many of this user's are on their way; allow more with `files = …`";
+            send(channel, call, Reply::new(Kind::Unable, reason.as_bytes()))
+        }
+        Err(error) => Err(error),
+        Ok(()) => channel.write_all(&reply.frame[HEADER..]),
+    }
+}
+
+/// Sends the head of a reply with its descriptors. Those of all processes of a user that are on their way count against this one's limit, so
+/// that another's may have to arrive first.
+fn send_head(channel: &std::fs::File, head: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<()> {
+    const ATTEMPTS: u32 = 100;
+    const PAUSE: Duration = Duration::from_millis(2);
+    for _ in 1..ATTEMPTS {
+        match descriptors::send(channel.as_fd(), head, fds) {
+            Err(error) if error.raw_os_error() == Some(libc::ETOOMANYREFS) => std::thread::sleep(PAUSE),
+            sent => return sent,
+        }
+    }
+    descriptors::send(channel.as_fd(), head, fds)
 }
 
 fn set_environment(bytes: &[u8]) {
