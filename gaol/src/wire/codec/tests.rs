@@ -1,5 +1,6 @@
 //! What the codec promises, as values that have every shape serde knows.
 
+mod aside;
 mod hostile;
 mod limits;
 mod reserved;
