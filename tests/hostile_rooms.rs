@@ -232,6 +232,12 @@ fn without_room(act: Act) -> gaol::Result<Vec<u8>> {
     Ok(perform(act).unwrap_or_else(|refusal| vec![errno(Err(refusal))]))
 }
 
+/// Programs, which are not to be written into memory that has no path.
+#[sandboxed(time = "10s", exec = "/usr/bin/true", reply = "64MiB")]
+fn with_programs(act: Act) -> gaol::Result<Vec<u8>> {
+    Ok(perform(act).unwrap_or_else(|refusal| vec![errno(Err(refusal))]))
+}
+
 /// Descriptors and memory are this process's: one test at a time.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
@@ -335,9 +341,11 @@ fn without_a_cap_the_pieces_are_few() {
 fn where_there_is_no_room_none_is_made() {
     let _alone = alone();
     for size in [1, SMALLEST, MIB] {
-        match costs(size, 16 * MIB, || without_room(Act::Ask(size))) {
-            Err(Error::Protocol { problem, .. }) => assert_eq!(problem, CANNOT_NEED, "{size}"),
-            other => panic!("{size} gave {other:?}"),
+        for call in [without_room, with_programs] {
+            match costs(size, 16 * MIB, || call(Act::Ask(size))) {
+                Err(Error::Protocol { problem, .. }) => assert_eq!(problem, CANNOT_NEED, "{size}"),
+                other => panic!("{size} gave {other:?}"),
+            }
         }
     }
     let act = Act::Claim { block: 100_000, aside: 100_000, pieces: 0 };
@@ -345,8 +353,10 @@ fn where_there_is_no_room_none_is_made() {
     let expected = ProtocolProblem::Header("more of the reply is in shared memory than there is");
     assert!(matches!(&result, Err(Error::Protocol { problem, .. }) if *problem == expected), "{result:?}");
     // The reply stands in its frame.
-    let result = costs("in its frame", 64 * MIB, || without_room(Act::Honest(8 << 20)));
-    assert!(result.expect("a reply") == vec![7; 8 << 20]);
+    for call in [without_room, with_programs] {
+        let result = costs("in its frame", 64 * MIB, || call(Act::Honest(8 << 20)));
+        assert!(result.expect("a reply") == vec![7; 8 << 20]);
+    }
 }
 
 #[test]

@@ -12,8 +12,8 @@ use std::ffi::OsString;
 use std::hash::{BuildHasher, RandomState};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use self::application::{Application, Key, Unavailable};
 use self::exchange::{Answer, Outgoing, Output, Terms, exchange};
@@ -137,10 +137,7 @@ impl PendingCall {
     }
 
     /// The whole frame, but for its nonce, with what goes beside it.
-    fn encode(
-        &self,
-        write: impl FnOnce(&mut Writer<'_>) -> Result<(), EncodeError>,
-    ) -> Result<Outgoing, Error> {
+    fn encode(&self, write: impl FnOnce(&mut Writer<'_>) -> Result<(), EncodeError>) -> Result<Outgoing, Error> {
         let mut frame = vec![0; HEADER];
         // Arguments must fit into the child's memory, so its limit is theirs.
         let cap = self.profile.limits().memory.unwrap_or(u64::MAX / 2);
@@ -148,7 +145,9 @@ impl PendingCall {
             call: self.call(),
             problem: match problem {
                 EncodeError::TooLarge { cap } => {
-                    format!("they take more than the {cap} bytes of memory that the child may use; allow more with `memory = …`")
+                    format!(
+                        "they take more than the {cap} bytes of memory that the child may use; allow more with `memory = …`"
+                    )
                 }
                 other => other.to_string(),
             },
@@ -176,6 +175,10 @@ impl PendingCall {
 
     /// How much shared memory the worker may ask for at once: it writes it under its limit on the size of files.
     fn room(&self) -> u64 {
+        // Landlock does not judge a file without a path: who may run programs must not write one there.
+        if self.profile.runs_programs() {
+            return 0;
+        }
         let limits = self.profile.limits();
         room::largest(limits.file_size, limits.reply)
     }

@@ -14,10 +14,16 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 
 use rustix::fs::{MemfdFlags, SealFlags};
+use rustix::io::Errno;
 
-/// Memory without a size yet.
+/// Memory without a size yet, which nobody can execute where the kernel knows how to say so (6.3).
 fn create() -> io::Result<File> {
-    Ok(rustix::fs::memfd_create(c"gaol", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?.into())
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    let memory = match rustix::fs::memfd_create(c"gaol", flags | MemfdFlags::NOEXEC_SEAL) {
+        Err(Errno::INVAL) => rustix::fs::memfd_create(c"gaol", flags)?,
+        memory => memory?,
+    };
+    Ok(memory.into())
 }
 
 /// Makes memory of `size` bytes for somebody else to write, who cannot change the size.
