@@ -82,9 +82,9 @@ const LEVELS: [&[&str]; 7] = [
     &["profile", "error", "support", "plan", "program", "role", "controls"],
     &["sys"],
     &["wire", "entry", "message", "launch"],
-    &["crossing", "dynamic", "resolve", "explain", "tainted"],
+    &["crossing", "descriptor", "dynamic", "resolve", "explain", "tainted"],
     &["parent", "child"],
-    &["init", "manifest", "written", "by_hand", "command", "sandbox"],
+    &["init", "manifest", "stream", "written", "by_hand", "command", "sandbox"],
     &["lib", "__private", "test_support"],
 ];
 
