@@ -17,7 +17,8 @@ use gaol::{Error, Fd, Layer, ProtocolProblem, sandboxed};
 use serde::{Deserialize, Serialize};
 
 use attacks::forgery::{
-    CHANNEL, Control, FAILED, FAILED_IN_WORDS, Forged, HEADER, PANICKED, RETURNED, UNABLE, frame, send, send_on, send_with,
+    CHANNEL, Control, FAILED, FAILED_IN_WORDS, Forged, HEADER, PANICKED, RETURNED, UNABLE, frame, send, send_on,
+    send_with,
 };
 use attacks::toolbox::{Refusal, call, exit_now};
 
@@ -192,7 +193,9 @@ fn alone() -> impl Drop {
 /// What the child has to send: its standard input. This process has its own, and no other.
 fn descriptors() -> usize {
     let targets = std::fs::read_dir("/proc/self/fd").expect("own descriptors").flatten();
-    targets.filter(|entry| std::fs::read_link(entry.path()).is_ok_and(|target| target == Path::new("/dev/null"))).count()
+    targets
+        .filter(|entry| std::fs::read_link(entry.path()).is_ok_and(|target| target == Path::new("/dev/null")))
+        .count()
 }
 
 /// Checks that `test` leaves no descriptor behind, and breaks no later call.

@@ -43,7 +43,8 @@ fn numbers_come_back_bit_equal() {
     let _alone = alone();
     for size in [0, 1, MIB / 4, 16 * MIB] {
         // Every bit pattern, those that are no numbers included.
-        let sent: Vec<f32> = (0..size).map(|index| f32::from_bits((index as u32).wrapping_mul(2_654_435_761))).collect();
+        let sent: Vec<f32> =
+            (0..size).map(|index| f32::from_bits((index as u32).wrapping_mul(2_654_435_761))).collect();
         let bits = |floats: &[f32]| floats.iter().map(|float| float.to_bits()).collect::<Vec<_>>();
         let expected = bits(&sent);
         assert!(bits(&floats(sent).expect("a call")) == expected, "{size} floats");
@@ -104,7 +105,8 @@ fn blocks_inside_tuples_options_and_byte_buffers() {
     assert!(back == sent);
     assert_eq!(length, text.len());
     assert!(maybe.as_deref() == Some(text.as_str()));
-    let (back, _, maybe) = mixed((vec![], None, String::new(), Box::new([]), serde_bytes::ByteBuf::new()), "", None).expect("a call");
+    let (back, _, maybe) =
+        mixed((vec![], None, String::new(), Box::new([]), serde_bytes::ByteBuf::new()), "", None).expect("a call");
     assert_eq!((back.0.len(), back.1, maybe), (0, None, None));
 }
 

@@ -14,14 +14,14 @@ pub use gaol_macros::checked_reason;
 pub use inventory::submit;
 
 pub use crate::crossing::{
-    Codec, CodecDisplay, CodecError, CodecSerde, ErrorCodec, ErrorType, OptionCodec, Place, Returned, Returns, Sent, Way,
-    WayOfBlocks, WayOfDescriptors, WayOfNothing, WayOfSerde, assert_crosses, assert_known, serve,
+    Codec, CodecDisplay, CodecError, CodecSerde, ErrorCodec, ErrorType, OptionCodec, Place, Returned, Returns, Sent,
+    Way, WayOfBlocks, WayOfDescriptors, WayOfNothing, WayOfSerde, assert_crosses, assert_known, serve,
 };
 pub use crate::dynamic::{Dynamic, evaluate};
 pub use crate::entry::{Entry, Registration, Reply, Request};
 pub use crate::parent::{Prepared, prepared};
-pub use crate::wire::codec::{DecodeError, EncodeError, Reader, Writer};
 pub use crate::profile::{
     AddressPattern, Limits, Operation, Output, PathPattern, Process, Profile, ProfilePath, Violation,
 };
 pub use crate::tainted::{Taint, Tainted, from_checked as reason_from_checked};
+pub use crate::wire::codec::{DecodeError, EncodeError, Reader, Writer};

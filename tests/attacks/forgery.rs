@@ -176,7 +176,8 @@ fn served_call() -> Result<(u64, u64), Refusal> {
         calls.iter().find(|(address, _)| words().any(|word| word == *address)).map(|(_, call)| *call)
     };
     let above = (here..).step_by(PAGE).map_while(read).find_map(|copy| is_held(&copy));
-    let below = || (0..here).rev().step_by(PAGE).map(|last| last & !(PAGE - 1)).map_while(read).find_map(|copy| is_held(&copy));
+    let below =
+        || (0..here).rev().step_by(PAGE).map(|last| last & !(PAGE - 1)).map_while(read).find_map(|copy| is_held(&copy));
     let found = above.or_else(below);
     let _ = call!(libc::SYS_close, ends[0]);
     let _ = call!(libc::SYS_close, ends[1]);

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::forgery::{
-    CALL, CHANNEL, Control, FAILED, FAILED_IN_WORDS, Forged, HEADER, OUT_OF_MEMORY, PANICKED, RETURNED, UNABLE, VIOLATED,
-    ask_for_room, frame, send, send_with, take_room,
+    CALL, CHANNEL, Control, FAILED, FAILED_IN_WORDS, Forged, HEADER, OUT_OF_MEMORY, PANICKED, RETURNED, UNABLE,
+    VIOLATED, ask_for_room, frame, send, send_with, take_room,
 };
 use super::place::Place;
 use super::profiles::Profile::{Nothing, Reply, Tcp, Time};

@@ -177,15 +177,13 @@ fn own(borrowed: &Type) -> Type {
             let element = &slice.elem;
             parse_quote!(Vec<#element>)
         }
-        Type::Path(_) => {
-            match unsized_name(borrowed) {
-                Some(owned) => {
-                    let owned = Ident::new(owned, span);
-                    parse_quote!(#owned)
-                }
-                None => borrowed.clone(),
+        Type::Path(_) => match unsized_name(borrowed) {
+            Some(owned) => {
+                let owned = Ident::new(owned, span);
+                parse_quote!(#owned)
             }
-        }
+            None => borrowed.clone(),
+        },
         other => other.clone(),
     }
 }

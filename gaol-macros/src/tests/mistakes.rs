@@ -286,7 +286,10 @@ fn parameter_types() {
     let cases = [
         ("&mut str", "`&mut str` cannot be replaced by what comes back, which may be longer; write `&mut String`"),
         ("&mut Path", "`&mut Path` cannot be replaced by what comes back, which may be longer; write `&mut PathBuf`"),
-        ("&mut Option<&u8>", "`&u8` borrows, and a borrow cannot cross to another process; write the owned form, `Option<u8>`"),
+        (
+            "&mut Option<&u8>",
+            "`&u8` borrows, and a borrow cannot cross to another process; write the owned form, `Option<u8>`",
+        ),
         ("&'static str", "`&'static str` does not outlive the call in the child; write `&str`"),
         (
             "Option<&str>",

@@ -24,9 +24,9 @@ use crate::plan::{Plan, Stream};
 use crate::support::Layer;
 use crate::sys::descriptors::{self, close_from, place, receive_some};
 use crate::sys::seccomp::WorkerFilter;
+use crate::sys::shared::SharedReader;
 use crate::sys::spawn::exit_now;
 use crate::sys::{handler_mode, limits, seccomp, shape, signals, sigsys};
-use crate::sys::shared::SharedReader;
 use crate::wire::codec::{self, Aside};
 use crate::wire::{self, HEADER, Header, Kind};
 

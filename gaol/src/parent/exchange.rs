@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer, SendAncillaryMessage,
+    SendFlags,
 };
 
 use super::template::Worker;
@@ -328,13 +329,16 @@ impl Exchange<'_> {
         let too_small = wanted < room::next(0, held, self.terms.room, limit.saturating_sub(held));
         let too_many = too_small || self.rooms.len() == room::MOST_PIECES;
         if wanted == 0 || wanted > self.terms.room || too_many || !self.request.is_empty() {
-            return Err(Answer::Unbelievable(ProtocolProblem::Header("the worker asks for shared memory that it cannot need")));
+            return Err(Answer::Unbelievable(ProtocolProblem::Header(
+                "the worker asks for shared memory that it cannot need",
+            )));
         }
         if wanted > limit.saturating_sub(held) {
             let announced = held.saturating_add(wanted);
             return Err(Answer::Unbelievable(ProtocolProblem::TooLarge { announced, limit }));
         }
-        let memory = shared::of_size(wanted).map_err(|error| Answer::Broken("make shared memory for the reply", error))?;
+        let memory =
+            shared::of_size(wanted).map_err(|error| Answer::Broken("make shared memory for the reply", error))?;
         let header = Header::plain(Kind::Room, self.terms.nonce, self.terms.entry, 0).to_bytes();
         match send_some(&self.worker.channel, &header, &[memory.as_fd()]) {
             Ok(HEADER) => {}
@@ -342,7 +346,9 @@ impl Exchange<'_> {
             Err(Errno::PIPE | Errno::CONNRESET) => self.open = false,
             // It waits for nothing else, so there is room for this.
             Ok(_) | Err(Errno::AGAIN) => {
-                return Err(Answer::Unbelievable(ProtocolProblem::Header("the worker does not take what it asked for")));
+                return Err(Answer::Unbelievable(ProtocolProblem::Header(
+                    "the worker does not take what it asked for",
+                )));
             }
             Err(errno) => return Err(Answer::Broken("send shared memory", errno.into())),
         }

@@ -24,8 +24,8 @@ use std::io;
 
 use crate::sys::shared::{SharedReader, SharedWriter};
 
-pub use decode::{DecodeError, Reader};
 pub(crate) use decode::decode;
+pub use decode::{DecodeError, Reader};
 pub use encode::{EncodeError, Writer};
 pub(crate) use encode::{encode, encode_with};
 

@@ -58,11 +58,13 @@ impl<T, F: FnOnce() -> T> Drop for OnDrop<T, F> {
 /// Takes a copy of a descriptor along with the message that this thread writes, and gives its number in it.
 pub(crate) fn put(descriptor: BorrowedFd<'_>) -> Result<u32, String> {
     GOING.with_borrow_mut(|going| {
-        let going = going.as_mut().ok_or("a descriptor crosses between an application and its sandbox, and nowhere else")?;
+        let going =
+            going.as_mut().ok_or("a descriptor crosses between an application and its sandbox, and nowhere else")?;
         if going.len() == MOST {
             return Err(format!("a call takes no more than {MOST} descriptors with it"));
         }
-        let copy = fcntl_dupfd_cloexec(descriptor, 3).map_err(|errno| format!("a descriptor cannot be copied: {errno}"))?;
+        let copy =
+            fcntl_dupfd_cloexec(descriptor, 3).map_err(|errno| format!("a descriptor cannot be copied: {errno}"))?;
         going.push(copy);
         u32::try_from(going.len() - 1).map_err(|error| error.to_string())
     })
@@ -71,7 +73,8 @@ pub(crate) fn put(descriptor: BorrowedFd<'_>) -> Result<u32, String> {
 /// Takes a descriptor that came with the message that this thread reads.
 pub(crate) fn take(number: u32) -> Result<OwnedFd, String> {
     COME.with_borrow_mut(|come| {
-        let come = come.as_mut().ok_or("a descriptor crosses between an application and its sandbox, and nowhere else")?;
+        let come =
+            come.as_mut().ok_or("a descriptor crosses between an application and its sandbox, and nowhere else")?;
         let place = usize::try_from(number).ok().and_then(|number| come.get_mut(number));
         place.and_then(Option::take).ok_or_else(|| "it names a descriptor that did not come with it".to_owned())
     })

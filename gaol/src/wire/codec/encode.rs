@@ -42,9 +42,8 @@ pub(crate) fn encode_with(
         None => None,
     };
     let mut writer = Writer { output: Output::new(&mut *out, cap, aside) };
-    let result = write(&mut writer)
-        .and_then(|()| writer.output.check_elements(start))
-        .map(|()| writer.output.put_aside());
+    let result =
+        write(&mut writer).and_then(|()| writer.output.check_elements(start)).map(|()| writer.output.put_aside());
     if result.is_err() {
         out.truncate(start);
     }

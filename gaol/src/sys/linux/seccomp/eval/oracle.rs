@@ -328,10 +328,9 @@ pub(super) fn in_template(shape: &Watched, call: &Call) -> Answer {
         "recvmmsg" => allowed_if(names_whom_it_sends_to(shape)),
         "setsockopt" => match (low(1), low(2)) {
             // Without SO_LINGER, 13.
-            (1, 2 | 7 | 8 | 9 | 15 | 20 | 21)
-            | (6, 1 | 3..=6 | 12 | 18)
-            | (0, 1 | 2 | 11)
-            | (41, 16 | 25 | 26) => Answer::Allow,
+            (1, 2 | 7 | 8 | 9 | 15 | 20 | 21) | (6, 1 | 3..=6 | 12 | 18) | (0, 1 | 2 | 11) | (41, 16 | 25 | 26) => {
+                Answer::Allow
+            }
             (6, 30) if shape.udp() => Answer::Errno(ENOPROTOOPT),
             _ => refused(shape, EPERM),
         },

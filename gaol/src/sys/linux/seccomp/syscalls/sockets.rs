@@ -137,7 +137,8 @@ fn options(table: &mut Table, shape: &Shape) {
     // Not filters, marks, devices, Fast Open, segmentation, protocols on top, congestion control, repair.
     table.decide(libc::SYS_setsockopt, rules, Refuse(EPERM));
     // To read: the same and what a socket is. Not who the peer is, nor a descriptor of it (SO_PEERPIDFD).
-    let mut about = vec![libc::SO_LINGER, libc::SO_TYPE, libc::SO_ERROR, libc::SO_ACCEPTCONN, libc::SO_PROTOCOL, libc::SO_DOMAIN];
+    let mut about =
+        vec![libc::SO_LINGER, libc::SO_TYPE, libc::SO_ERROR, libc::SO_ACCEPTCONN, libc::SO_PROTOCOL, libc::SO_DOMAIN];
     if shape.unix {
         // Whether it is the service that was meant: D-Bus and PostgreSQL.
         about.push(libc::SO_PEERCRED);
