@@ -159,7 +159,7 @@ impl Malformed {
 
 #[sandboxed(time = "10s")]
 fn hostile(act: Act) -> gaol::Result<u32> {
-    Ok(perform(act).map_or_else(errno, |value| value))
+    Ok(perform(act).unwrap_or_else(errno))
 }
 
 /// One that was believed and then ended is found to be gone, once it is.
@@ -173,7 +173,7 @@ fn kept(act: Act) -> gaol::Result<u32> {
 
 #[sandboxed(time = "10s", process = "reused")]
 fn kept_at_once(act: Act) -> gaol::Result<u32> {
-    Ok(perform(act).map_or_else(errno, |value| value))
+    Ok(perform(act).unwrap_or_else(errno))
 }
 
 fn errno(refusal: Refusal) -> u32 {
@@ -416,7 +416,7 @@ fn a_result_names_what_came_and_each_once() {
     ];
     for (payload, announced, sent, expected) in cases {
         let it = Claim { payload, announced, sent };
-        leaves_nothing(&it.clone(), || {
+        leaves_nothing(it.clone(), || {
             for result in [claims(it.clone()), kept_claims(it.clone())] {
                 match result {
                     Err(Error::Protocol { problem, .. }) => assert_eq!(problem, expected, "{it:?}"),
@@ -448,7 +448,7 @@ fn the_same_holds_for_results_that_are_descriptors() {
         (vec![1, 1, 0], 2, None),
     ] {
         let it = Claim { payload, announced: sent as u32, sent };
-        leaves_nothing(&it.clone(), || match (claims_two(it.clone()), expected) {
+        leaves_nothing(it.clone(), || match (claims_two(it.clone()), expected) {
             (Ok((_, second)), None) => assert_eq!(second.is_some(), sent == 2),
             (Err(Error::Protocol { problem: ProtocolProblem::Decode(problem), .. }), Some(expected)) => {
                 assert_eq!(problem, expected, "{it:?}");

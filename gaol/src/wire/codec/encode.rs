@@ -36,7 +36,8 @@ pub(crate) fn encode_with(
     write: impl FnOnce(&mut Writer<'_>) -> Result<(), EncodeError>,
 ) -> Result<u64, EncodeError> {
     let start = out.len();
-    // A match, for only there the compiler shortens the lifetime behind the reference.
+    // Only in a match does the compiler shorten the lifetime behind the reference.
+    #[allow(clippy::manual_map, clippy::needless_match)]
     let aside: Option<&mut dyn Aside> = match aside {
         Some(aside) => Some(aside),
         None => None,
