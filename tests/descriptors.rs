@@ -155,7 +155,7 @@ fn descriptors_are_parameters_and_results_of_their_own() {
         stream.expect("it came back").write_all(b"y").expect("a live socket");
         let mut byte = [0];
         peer.read_exact(&mut byte).expect("a byte");
-        assert_eq!(target(&one(open()).expect("a call")), target(&open()));
+        assert_eq!(target(one(open()).expect("a call")), target(open()));
         let mut file = open();
         changes_the_file(&mut file).expect("a call");
         assert_eq!(file.stream_position().expect("a file"), 3, "offset and description are shared");

@@ -79,7 +79,7 @@ fn nothing_but_a_mutable_argument() {
 }
 
 #[sandboxed(memory = "1GiB", reply = "256MiB")]
-fn inverts(image: &mut Vec<u8>) -> gaol::Result<()> {
+fn inverts(image: &mut [u8]) -> gaol::Result<()> {
     image.iter_mut().for_each(|byte| *byte = !*byte);
     Ok(())
 }

@@ -86,7 +86,7 @@ pub enum DecodeError {
     /// Bytes are left over after the value.
     #[error("bytes are left over after the value")]
     Trailing,
-    /// The value has more levels than [`DEPTH_LIMIT`].
+    /// The value has more levels than `DEPTH_LIMIT`.
     #[error("the value is nested deeper than {DEPTH_LIMIT} levels")]
     TooDeep,
     /// A sequence or map declares more elements than a message of this size may have.

@@ -81,10 +81,10 @@ pub enum EncodeError {
     /// The value cannot be written, in the words of its `Serialize` implementation.
     #[error("the value cannot be written: {0}")]
     Value(String),
-    /// The value has more levels than [`DEPTH_LIMIT`].
+    /// The value has more levels than `DEPTH_LIMIT`.
     #[error("the value is nested deeper than {DEPTH_LIMIT} levels")]
     TooDeep,
-    /// The value has more than [`FREE_ELEMENTS`] elements that take no bytes.
+    /// The value has more than `FREE_ELEMENTS` elements that take no bytes.
     #[error("the value has more than {FREE_ELEMENTS} elements without content")]
     TooMany,
     /// There is no memory to put a block aside in.
