@@ -50,6 +50,7 @@ pub(super) fn in_worker(shape: &Watched, call: &Call) -> Answer {
     let allowed = match name {
         "pidfd_open" => return Answer::Errno(ENOSYS),
         "pidfd_send_signal" => false,
+        "sendmsg" => !shape.narrows() || names_whom_it_sends_to(shape),
         // Programs and what they start: no id is known, and what they may do the template's filter has said.
         "kill" | "tkill" | "tgkill" | "seccomp" | "prctl" if shape.exec() => true,
         "prlimit64" if shape.exec() && low(0) == 0 => {

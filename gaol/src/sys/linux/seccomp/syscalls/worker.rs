@@ -4,7 +4,7 @@
 
 use libc::{EAGAIN, EINVAL, ENOSYS, EPERM};
 
-use super::bits;
+use super::{bits, sockets};
 use super::processes::FORK;
 use crate::sys::linux::seccomp::rule::Action::{Allow, Answer, Refuse};
 use crate::sys::linux::seccomp::rule::{Condition, Table, argument, when};
@@ -21,6 +21,10 @@ pub(in crate::sys::linux::seccomp) fn worker(shape: &Shape, pid: u32) -> Table {
     // As if it did not exist, like pidfd_getfd: Go, Python and tokio wait for their children by id.
     table.always(libc::SYS_pidfd_open, Answer(ENOSYS));
     table.always(libc::SYS_pidfd_send_signal, Refuse(EPERM));
+    if shape.narrows && !sockets::sends_to_addresses(shape) {
+        // An application has no channel to pass descriptors on by, and may hold sockets from before: the message could name anybody.
+        table.always(libc::SYS_sendmsg, Refuse(EPERM));
+    }
     table
 }
 
