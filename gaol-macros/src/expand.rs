@@ -65,7 +65,7 @@
 //!     use ::gaol::__private::{…};
 //!     ::gaol::__private::prepared(&__GAOL_ENTRY, dynamic, |writer| {
 //!         (&&&&::gaol::__private::Way::<Path>::NEW).codec().encode(&*path, writer)?;
-//!         (&&&&::gaol::__private::Way::<u64>::NEW).codec().encode(&limit, writer)?;
+//!         (&&&&::gaol::__private::Way::<u64>::NEW).codec().encode(&::gaol::__private::identity(limit), writer)?;
 //!         ::gaol::__private::Ok(())
 //!     })
 //!     .call(
@@ -351,7 +351,8 @@ fn writes(private: &TokenStream, function: &Function, names: &[Ident]) -> TokenS
         }
         None => {
             let codec = ways::codec(private, &parameter.ty);
-            quote!(#codec.encode(&#name, writer)?;)
+            // Used up, as by the function itself: lints see a parameter that is passed by value for nothing otherwise.
+            quote!(#codec.encode(&#private::identity(#name), writer)?;)
         }
     });
     let unused = function.parameters.is_empty().then(|| quote!(let _ = writer;));

@@ -1,5 +1,6 @@
 //! Every name that generated code uses. Nothing here is for people, and all of it may change in any release.
 
+pub use core::convert::identity;
 pub use core::{column, concat, file, line, module_path, stringify};
 pub use std::borrow::Cow;
 pub use std::convert::From;

@@ -141,7 +141,9 @@ fn a_whole_function() {
                             (&&&&::gaol::__private::Way::<Path>::NEW)
                                 .codec()
                                 .encode(&*path, writer)?;
-                            (&&&&::gaol::__private::Way::<u32>::NEW).codec().encode(&width, writer)?;
+                            (&&&&::gaol::__private::Way::<u32>::NEW)
+                                .codec()
+                                .encode(&::gaol::__private::identity(width), writer)?;
                             ::gaol::__private::Ok(())
                         },
                     )
@@ -470,14 +472,14 @@ fn patterns_go_to_the_body() {
             ::gaol::__private::Place<Point>,
             ::gaol::__private::assert_crosses::<Point>();
             #[allow(unused_imports)]
-            .encode(&argument0, writer)?;
-            .encode(&argument1, writer)?;
+            .encode(&::gaol::__private::identity(argument0), writer)?;
+            .encode(&::gaol::__private::identity(argument1), writer)?;
             (&&&&::gaol::__private::Way::<Point>::NEW)
-            .encode(&argument3, writer)?;
-            .encode(&argument4, writer)?;
-            (&&&&::gaol::__private::Way::<u8>::NEW).codec().encode(&unused, writer)?;
-            .encode(&argument6, writer)?;
-            (&&&&::gaol::__private::Way::<u8>::NEW).codec().encode(&r#type, writer)?;
+            .encode(&::gaol::__private::identity(argument3), writer)?;
+            .encode(&::gaol::__private::identity(argument4), writer)?;
+            .encode(&::gaol::__private::identity(unused), writer)?;
+            .encode(&::gaol::__private::identity(argument6), writer)?;
+            .encode(&::gaol::__private::identity(r#type), writer)?;
         "#]],
     );
 }

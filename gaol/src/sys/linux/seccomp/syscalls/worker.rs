@@ -4,8 +4,8 @@
 
 use libc::{EAGAIN, EINVAL, ENOSYS, EPERM};
 
-use super::{bits, sockets};
 use super::processes::FORK;
+use super::{bits, sockets};
 use crate::sys::linux::seccomp::rule::Action::{Allow, Answer, Refuse};
 use crate::sys::linux::seccomp::rule::{Condition, Table, argument, when};
 use crate::sys::linux::seccomp::{Gate, Shape};
