@@ -9,6 +9,7 @@
 mod support {
     pub(crate) mod alone;
     pub(crate) mod place;
+    pub(crate) mod tiers;
 }
 
 use std::io::{self, Read, Write};
@@ -22,25 +23,8 @@ use std::time::Duration;
 use gaol::{Error, Layer, Outcome, PathProblem, sandboxed};
 use serde::{Deserialize, Serialize};
 
-use support::alone::{Alone, User};
 use support::place::Place;
-
-/// In both tiers, with whether it is the one with namespaces.
-fn in_each_tier(test: impl Fn(bool)) {
-    if gaol::support().has(Layer::Namespaces) {
-        test(true);
-    }
-    let _guard = gaol::controls::without(&[Layer::Namespaces]);
-    test(false);
-}
-
-/// As whoever runs the tests, and as somebody without privileges.
-fn as_each_user(name: &'static str, test: fn()) {
-    test();
-    if let Some(alone) = Alone::new(name).user(User::Nobody) {
-        alone.run(test);
-    }
-}
+use support::tiers::{as_each_user, in_each_tier};
 
 /// What an attempt came to: nothing wrong, or the kernel's answer.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,6 +2,7 @@
 
 mod keeper;
 mod launcher;
+mod room;
 mod strays;
 mod template;
 mod worker;

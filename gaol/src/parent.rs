@@ -2,7 +2,9 @@
 
 mod application;
 mod exchange;
+mod outside;
 mod slot;
+mod support;
 mod template;
 mod wait;
 mod zygote;
@@ -10,7 +12,6 @@ mod zygote;
 use std::borrow::Cow;
 use std::ffi::OsString;
 use std::hash::{BuildHasher, RandomState};
-use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -18,21 +19,24 @@ use std::sync::{Arc, OnceLock};
 use self::application::{Application, Key, Unavailable};
 use self::exchange::{Answer, Outgoing, Output, Terms, exchange};
 use self::template::{Template, Worker};
-use self::zygote::{NotStarted, Zygote};
+use self::zygote::NotStarted;
 use crate::crossing::{Back, ErrorCodec, Meaning, Returned, understand};
 use crate::dynamic::Dynamic;
 use crate::entry::{self, Entry};
-use crate::error::{Call, Error, PathProblem, ProfileError, ProtocolProblem, Unprepared, Violation};
+use crate::error::{Call, Error, PathProblem, ProtocolProblem, Unprepared, Violation};
 use crate::message::Ended;
-use crate::plan::{Reason, Refusal};
+use crate::plan::Reason;
 use crate::profile::{Process, Profile};
-use crate::resolve::{Unresolved, kind_of, stand_in};
-use crate::support::{Availability, Layer, Layers, Support};
-use crate::sys::notify::Rules;
+use crate::resolve::Unresolved;
+use crate::support::Layers;
 use crate::sys::shared::SharedWriter;
 use crate::wire::codec::{self, DecodeError, EncodeError, Reader, Writer};
 use crate::wire::{HEADER, Header, Kind, descriptors, room};
 use crate::{explain, role, sys};
+
+pub(crate) use self::outside::{let_go, watch};
+pub use self::support::support;
+pub(crate) use self::support::try_out;
 
 /// Makes a call ready: what the attribute puts in the function's place begins with it.
 ///
@@ -162,15 +166,16 @@ impl PendingCall {
             descriptors::collect(|| codec::encode_with(&mut frame, cap, Some(&mut shared), write));
         let aside = written.map_err(unsent)?;
         let shared = shared.seal().map_err(|error| unsent(EncodeError::Aside(error.to_string())))?;
+        let room = self.room();
         let header = Header {
             prefix,
             aside,
             descriptors: u32::try_from(descriptors.len()).unwrap_or(u32::MAX),
-            room: self.room(),
+            room,
             ..Header::plain(Kind::Call, 0, self.entry.id(), (frame.len() - HEADER) as u64)
         };
         frame[..HEADER].copy_from_slice(&header.to_bytes());
-        Ok(Outgoing { frame, descriptors: shared.into_iter().chain(descriptors).collect() })
+        Ok(Outgoing { frame, descriptors: shared.into_iter().chain(descriptors).collect(), room })
     }
 
     /// How much shared memory the worker may ask for at once: it writes it under its limit on the size of files.
@@ -212,7 +217,7 @@ impl PendingCall {
                 time: limits.time,
                 cpu: limits.cpu,
                 reply: limits.reply,
-                room: self.room(),
+                room: outgoing.room,
                 reused,
             };
             let mut output = Output::default();
@@ -379,128 +384,4 @@ fn prepare_one(entry: &'static Entry) -> Result<(), Error> {
         None => application.probe(&call.profile, call.layers).map(drop),
     };
     prepared.map_err(|unavailable| call.unavailable(unavailable))
-}
-
-/// Finds out what this system can enforce, by entering each layer in a child that is thrown away.
-///
-/// Where no child can be started (the process has no entry point, or resources are short), every layer is reported unavailable at that step.
-#[must_use]
-pub fn support() -> Support {
-    let mut layers = Layers::ALL;
-    let mut found = Vec::new();
-    let abi = sys::landlock::abi();
-    if abi.version == 0 {
-        layers = layers.without(Layer::Landlock);
-        let step = "landlock_create_ruleset(LANDLOCK_CREATE_RULESET_VERSION)".to_owned();
-        found.push((Layer::Landlock, Availability::Unavailable { step, errno: abi.errno }));
-    }
-    let nowhere = |step: String, errno: i32| Support {
-        layers: Layer::ALL.map(|layer| (layer, Availability::Unavailable { step: step.clone(), errno })).to_vec(),
-        landlock_abi: abi.version,
-    };
-    if role::is_child() || !role::has_entry_point() {
-        return nowhere("start a child: this process has no entry point (`gaol::main!`, `gaol::init()`)".to_owned(), 0);
-    }
-    let application = Application::current();
-    if let Some(refusal) = application.no_namespaces() {
-        layers = layers.without(Layer::Namespaces);
-        found.push((Layer::Namespaces, unavailable_layer(refusal)));
-    }
-    while found.len() < Layer::ALL.len() {
-        match application.probe(&Profile::NOTHING, layers) {
-            Ok(_) => break,
-            Err(Unavailable::Refused(refusal)) if refusal.reason == Reason::Resources => {
-                return nowhere(refusal.step, refusal.errno);
-            }
-            Err(Unavailable::Refused(refusal)) => {
-                layers = layers.without(refusal.layer());
-                found.push((refusal.layer(), unavailable_layer(&refusal)));
-            }
-            Err(Unavailable::NotStarted(NotStarted { step, source })) => {
-                return nowhere(format!("{step}: {source}"), source.raw_os_error().unwrap_or(0));
-            }
-            Err(Unavailable::Unresolved(_)) => break,
-        }
-    }
-    Support { layers: found, landlock_abi: abi.version }
-}
-
-/// Enters `profile` in a child that is thrown away, and gives the layers that it entered.
-///
-/// With `kinds` it is only asked whether operations of these kinds can be allowed together.
-///
-/// # Errors
-///
-/// What kept it from being entered.
-pub(crate) fn try_out(profile: &Profile, kinds: bool) -> Result<Layers, ProfileError> {
-    if role::is_child() {
-        return Err(ProfileError::Nested);
-    }
-    if !role::has_entry_point() {
-        return Err(ProfileError::NoEntryPoint);
-    }
-    let entered = Application::current().try_out(profile, crate::controls::layers(), kinds);
-    entered.map_err(|unavailable| match unavailable {
-        Unavailable::Unresolved(Unresolved { operation, path, problem }) => {
-            ProfileError::Path { operation, path, problem }
-        }
-        Unavailable::NotStarted(NotStarted { step, source }) => ProfileError::Start { step, source },
-        Unavailable::Refused(refusal) if refusal.reason == Reason::Resources => {
-            ProfileError::Start { step: refusal.step, source: std::io::Error::from_raw_os_error(refusal.errno) }
-        }
-        Unavailable::Refused(refusal) if refusal.reason == Reason::Changed => ProfileError::Path {
-            operation: explain::operation_of(profile, &refusal),
-            path: refusal.object.into(),
-            problem: PathProblem::Changed,
-        },
-        Unavailable::Refused(refusal) if kinds => {
-            // It speaks of what stood in for an operation; whoever asked knows only the operation.
-            let stand_in = stand_in(profile);
-            let kind = explain::operation_of(&stand_in, &refusal);
-            let mut unsupported = explain::unsupported(&stand_in, &Refusal { object: kind.clone(), ..refusal });
-            let named = profile.allowed_operations().iter().find(|operation| kind_of(operation).to_string() == kind);
-            unsupported.operation = named.map(ToString::to_string).unwrap_or_default();
-            ProfileError::Unsupported(Box::new(unsupported))
-        }
-        Unavailable::Refused(refusal) => ProfileError::Unsupported(Box::new(explain::unsupported(profile, &refusal))),
-    })
-}
-
-/// Lets go of every process that this one has started for its calls.
-///
-/// # Errors
-///
-/// [`ProfileError::Forked`] where this process is a fork, and has copies of the sockets of another's, which only that one knows.
-pub(crate) fn let_go() -> Result<(), ProfileError> {
-    if zygote::has_copies() {
-        return Err(ProfileError::Forked);
-    }
-    Application::current().end();
-    Ok(())
-}
-
-/// A process outside of the sandbox, for the questions of a filter that this process is going to put itself under.
-pub(crate) struct Watch(Zygote);
-
-/// Starts one.
-///
-/// # Errors
-///
-/// What kept it from being started.
-pub(crate) fn watch() -> Result<Watch, ProfileError> {
-    if !role::has_entry_point() {
-        return Err(ProfileError::NoEntryPoint);
-    }
-    Zygote::start().map(Watch).map_err(|NotStarted { step, source }| ProfileError::Start { step, source })
-}
-
-impl Watch {
-    /// Hands the listener of the filter over. From then on the process hears nothing else.
-    pub(crate) fn begin(self, rules: Rules, listener: &OwnedFd) -> std::io::Result<()> {
-        self.0.watch(rules, listener)
-    }
-}
-
-fn unavailable_layer(refusal: &Refusal) -> Availability {
-    Availability::Unavailable { step: refusal.step.clone(), errno: refusal.errno }
 }

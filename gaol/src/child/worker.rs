@@ -10,13 +10,13 @@ use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
-use std::os::unix::fs::FileExt;
 use std::panic::{AssertUnwindSafe, PanicHookInfo};
 use std::sync::Mutex;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
 
+use super::room::Room;
 use crate::entry::{Entry, Reply, Request};
 use crate::message::Ended;
 use crate::message::worker_descriptor::{CHANNEL, STATUS, STREAMS};
@@ -212,64 +212,6 @@ fn receive_head(channel: &std::fs::File) -> io::Result<(Header, Vec<OwnedFd>)> {
         descriptors.extend(received.descriptors);
     }
     Ok((Header::from_bytes(&head).map_err(io::Error::other)?, descriptors))
-}
-
-/// Shared memory for a reply, asked for when it is needed.
-struct Room<'a> {
-    channel: BorrowedFd<'a>,
-    nonce: u64,
-    entry: u64,
-    /// The most that may be asked for at once.
-    most: u64,
-    /// Bytes that were asked for, and those that still may be.
-    held: u64,
-    left: u64,
-    /// What there is, where to go on in it, and where it ends.
-    memory: Option<std::fs::File>,
-    at: u64,
-    end: u64,
-}
-
-impl<'a> Room<'a> {
-    fn new(channel: BorrowedFd<'a>, call: &Header, cap: u64) -> Self {
-        let Header { nonce, entry, room: most, .. } = *call;
-        Self { channel, nonce, entry, most, held: 0, left: cap, memory: None, at: 0, end: 0 }
-    }
-
-    fn ask(&mut self, needed: u64) -> io::Result<()> {
-        let wanted = wire::room::next(needed, self.held, self.most, self.left);
-        let frame = wire::frame(Kind::Room, self.nonce, self.entry, &wanted.to_le_bytes());
-        let mut rest = &frame[..];
-        while !rest.is_empty() {
-            let count = rustix::io::retry_on_intr(|| rustix::io::write(self.channel, rest))?;
-            rest = &rest[count..];
-        }
-        let mut answer = [0; HEADER];
-        let received = receive_some(self.channel, &mut answer, 1)?;
-        let memory = received.descriptors.into_iter().next().filter(|_| received.bytes == HEADER);
-        self.memory = Some(memory.ok_or(io::ErrorKind::UnexpectedEof)?.into());
-        (self.at, self.end) = (0, wanted);
-        self.held += wanted;
-        self.left -= wanted;
-        Ok(())
-    }
-}
-
-impl Aside for Room<'_> {
-    fn put(&mut self, mut block: &[u8]) -> io::Result<()> {
-        while !block.is_empty() {
-            if self.at == self.end {
-                self.ask(block.len() as u64)?;
-            }
-            let here = usize::try_from(self.end - self.at).unwrap_or(usize::MAX).min(block.len());
-            let (now, later) = block.split_at(here);
-            let memory = self.memory.as_ref().ok_or(io::ErrorKind::UnexpectedEof)?;
-            memory.write_all_at(now, self.at)?;
-            self.at += here as u64;
-            block = later;
-        }
-        Ok(())
-    }
 }
 
 /// Runs the function. From here on the process is hostile.

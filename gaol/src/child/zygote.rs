@@ -296,15 +296,14 @@ fn fork_template(request: Fork, socket: OwnedFd) -> Option<Ward> {
         (Questions::None, None)
     };
     // Where programs may be left behind, somebody stands in between whose end is theirs.
-    let keeper =
-        match request.family.filter(|family| family.orphaned).map(|_| rustix::pipe::pipe_with(PipeFlags::CLOEXEC)) {
-            None => None,
-            Some(Ok((lives, alive))) => Some((lives, alive)),
-            Some(Err(errno)) => {
-                let _ = send(&socket, &Readiness::Refused(refusal(Layer::Hygiene, "pipe2", &errno.into())), &[]);
-                return None;
-            }
-        };
+    let orphaned = request.family.is_some_and(|family| family.orphaned);
+    let keeper = match orphaned.then(|| rustix::pipe::pipe_with(PipeFlags::CLOEXEC)).transpose() {
+        Ok(keeper) => keeper,
+        Err(errno) => {
+            let _ = send(&socket, &Readiness::Refused(refusal(Layer::Hygiene, "pipe2", &errno.into())), &[]);
+            return None;
+        }
+    };
     let side = if request.namespaces == 0 { spawn::fork() } else { spawn::fork_into(request.namespaces) };
     match side {
         Ok(Side::Child) => {

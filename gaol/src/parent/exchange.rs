@@ -74,6 +74,8 @@ pub(super) struct Outgoing {
     pub(super) frame: Vec<u8>,
     /// Shared memory, if any of the call is in it, and the arguments that are descriptors.
     pub(super) descriptors: Vec<OwnedFd>,
+    /// How much shared memory its header lets the worker ask for at once.
+    pub(super) room: u64,
 }
 
 /// Sends `request` and waits for the answer. The worker is to be dropped afterwards, unless it is reused and replied.

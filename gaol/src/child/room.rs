@@ -1,0 +1,67 @@
+//! The worker's side of shared memory for its reply. Runs in the *confined* window: the parent believes none of it.
+
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::os::unix::fs::FileExt;
+
+use crate::sys::descriptors::receive_some;
+use crate::wire::codec::Aside;
+use crate::wire::{self, HEADER, Header, Kind};
+
+/// Shared memory for a reply, asked for when it is needed.
+pub(super) struct Room<'a> {
+    channel: BorrowedFd<'a>,
+    nonce: u64,
+    entry: u64,
+    /// The most that may be asked for at once.
+    most: u64,
+    /// Bytes that were asked for, and those that still may be.
+    held: u64,
+    left: u64,
+    /// What there is, where to go on in it, and where it ends.
+    memory: Option<std::fs::File>,
+    at: u64,
+    end: u64,
+}
+
+impl<'a> Room<'a> {
+    pub(super) fn new(channel: BorrowedFd<'a>, call: &Header, cap: u64) -> Self {
+        let Header { nonce, entry, room: most, .. } = *call;
+        Self { channel, nonce, entry, most, held: 0, left: cap, memory: None, at: 0, end: 0 }
+    }
+
+    fn ask(&mut self, needed: u64) -> io::Result<()> {
+        let wanted = wire::room::next(needed, self.held, self.most, self.left);
+        let frame = wire::frame(Kind::Room, self.nonce, self.entry, &wanted.to_le_bytes());
+        let mut rest = &frame[..];
+        while !rest.is_empty() {
+            let count = rustix::io::retry_on_intr(|| rustix::io::write(self.channel, rest))?;
+            rest = &rest[count..];
+        }
+        let mut answer = [0; HEADER];
+        let received = receive_some(self.channel, &mut answer, 1)?;
+        let memory = received.descriptors.into_iter().next().filter(|_| received.bytes == HEADER);
+        self.memory = Some(memory.ok_or(io::ErrorKind::UnexpectedEof)?.into());
+        (self.at, self.end) = (0, wanted);
+        self.held += wanted;
+        self.left -= wanted;
+        Ok(())
+    }
+}
+
+impl Aside for Room<'_> {
+    fn put(&mut self, mut block: &[u8]) -> io::Result<()> {
+        while !block.is_empty() {
+            if self.at == self.end {
+                self.ask(block.len() as u64)?;
+            }
+            let here = usize::try_from(self.end - self.at).unwrap_or(usize::MAX).min(block.len());
+            let (now, later) = block.split_at(here);
+            let memory = self.memory.as_ref().ok_or(io::ErrorKind::UnexpectedEof)?;
+            memory.write_all_at(now, self.at)?;
+            self.at += here as u64;
+            block = later;
+        }
+        Ok(())
+    }
+}

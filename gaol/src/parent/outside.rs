@@ -1,0 +1,44 @@
+//! What stays outside when the application puts itself under a profile: nothing that it could ask for a process, and somebody who answers.
+
+use std::os::fd::OwnedFd;
+
+use super::application::Application;
+use super::zygote::{self, NotStarted, Zygote};
+use crate::error::ProfileError;
+use crate::role;
+use crate::sys::notify::Rules;
+
+/// Lets go of every process that this one has started for its calls.
+///
+/// # Errors
+///
+/// [`ProfileError::Forked`] where this process is a fork, and has copies of the sockets of another's, which only that one knows.
+pub(crate) fn let_go() -> Result<(), ProfileError> {
+    if zygote::has_copies() {
+        return Err(ProfileError::Forked);
+    }
+    Application::current().end();
+    Ok(())
+}
+
+/// A process outside of the sandbox, for the questions of a filter that this process is going to put itself under.
+pub(crate) struct Watch(Zygote);
+
+/// Starts one.
+///
+/// # Errors
+///
+/// What kept it from being started.
+pub(crate) fn watch() -> Result<Watch, ProfileError> {
+    if !role::has_entry_point() {
+        return Err(ProfileError::NoEntryPoint);
+    }
+    Zygote::start().map(Watch).map_err(|NotStarted { step, source }| ProfileError::Start { step, source })
+}
+
+impl Watch {
+    /// Hands the listener of the filter over. From then on the process hears nothing else.
+    pub(crate) fn begin(self, rules: Rules, listener: &OwnedFd) -> std::io::Result<()> {
+        self.0.watch(rules, listener)
+    }
+}

@@ -1,0 +1,99 @@
+//! What this system can keep: tried, in children that are thrown away.
+
+use super::application::{Application, Unavailable};
+use super::zygote::NotStarted;
+use crate::error::{PathProblem, ProfileError};
+use crate::plan::{Reason, Refusal};
+use crate::profile::Profile;
+use crate::resolve::{Unresolved, kind_of, stand_in};
+use crate::support::{Availability, Layer, Layers, Support};
+use crate::{explain, role, sys};
+
+/// Finds out what this system can enforce, by entering each layer in a child that is thrown away.
+///
+/// Where no child can be started (the process has no entry point, or resources are short), every layer is reported unavailable at that step.
+#[must_use]
+pub fn support() -> Support {
+    let mut layers = Layers::ALL;
+    let mut found = Vec::new();
+    let abi = sys::landlock::abi();
+    if abi.version == 0 {
+        layers = layers.without(Layer::Landlock);
+        let step = "landlock_create_ruleset(LANDLOCK_CREATE_RULESET_VERSION)".to_owned();
+        found.push((Layer::Landlock, Availability::Unavailable { step, errno: abi.errno }));
+    }
+    let nowhere = |step: String, errno: i32| Support {
+        layers: Layer::ALL.map(|layer| (layer, Availability::Unavailable { step: step.clone(), errno })).to_vec(),
+        landlock_abi: abi.version,
+    };
+    if role::is_child() || !role::has_entry_point() {
+        return nowhere("start a child: this process has no entry point (`gaol::main!`, `gaol::init()`)".to_owned(), 0);
+    }
+    let application = Application::current();
+    if let Some(refusal) = application.no_namespaces() {
+        layers = layers.without(Layer::Namespaces);
+        found.push((Layer::Namespaces, unavailable_layer(refusal)));
+    }
+    while found.len() < Layer::ALL.len() {
+        match application.probe(&Profile::NOTHING, layers) {
+            Ok(_) => break,
+            Err(Unavailable::Refused(refusal)) if refusal.reason == Reason::Resources => {
+                return nowhere(refusal.step, refusal.errno);
+            }
+            Err(Unavailable::Refused(refusal)) => {
+                layers = layers.without(refusal.layer());
+                found.push((refusal.layer(), unavailable_layer(&refusal)));
+            }
+            Err(Unavailable::NotStarted(NotStarted { step, source })) => {
+                return nowhere(format!("{step}: {source}"), source.raw_os_error().unwrap_or(0));
+            }
+            Err(Unavailable::Unresolved(_)) => break,
+        }
+    }
+    Support { layers: found, landlock_abi: abi.version }
+}
+
+/// Enters `profile` in a child that is thrown away, and gives the layers that it entered.
+///
+/// With `kinds` it is only asked whether operations of these kinds can be allowed together.
+///
+/// # Errors
+///
+/// What kept it from being entered.
+pub(crate) fn try_out(profile: &Profile, kinds: bool) -> Result<Layers, ProfileError> {
+    if role::is_child() {
+        return Err(ProfileError::Nested);
+    }
+    if !role::has_entry_point() {
+        return Err(ProfileError::NoEntryPoint);
+    }
+    let entered = Application::current().try_out(profile, crate::controls::layers(), kinds);
+    entered.map_err(|unavailable| match unavailable {
+        Unavailable::Unresolved(Unresolved { operation, path, problem }) => {
+            ProfileError::Path { operation, path, problem }
+        }
+        Unavailable::NotStarted(NotStarted { step, source }) => ProfileError::Start { step, source },
+        Unavailable::Refused(refusal) if refusal.reason == Reason::Resources => {
+            ProfileError::Start { step: refusal.step, source: std::io::Error::from_raw_os_error(refusal.errno) }
+        }
+        Unavailable::Refused(refusal) if refusal.reason == Reason::Changed => ProfileError::Path {
+            operation: explain::operation_of(profile, &refusal),
+            path: refusal.object.into(),
+            problem: PathProblem::Changed,
+        },
+        Unavailable::Refused(refusal) if kinds => {
+            // It speaks of what stood in for an operation; whoever asked knows only the operation.
+            let stand_in = stand_in(profile);
+            let kind = explain::operation_of(&stand_in, &refusal);
+            let mut unsupported = explain::unsupported(&stand_in, &Refusal { object: kind.clone(), ..refusal });
+            let named = profile.allowed_operations().iter().find(|operation| kind_of(operation).to_string() == kind);
+            unsupported.operation = named.map(ToString::to_string).unwrap_or_default();
+            ProfileError::Unsupported(Box::new(unsupported))
+        }
+        Unavailable::Refused(refusal) => ProfileError::Unsupported(Box::new(explain::unsupported(profile, &refusal))),
+    })
+}
+
+fn unavailable_layer(refusal: &Refusal) -> Availability {
+    Availability::Unavailable { step: refusal.step.clone(), errno: refusal.errno }
+}
