@@ -1,5 +1,6 @@
 //! Descriptors from a hostile child: those that its result does not name are closed, and the reply is not believed.
 
+#[path = "escape"]
 mod attacks {
     #![allow(dead_code, reason = "the matrix uses the rest")]
     pub(crate) mod forgery;

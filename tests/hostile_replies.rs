@@ -1,5 +1,6 @@
 //! Replies that are lies: of every type that decodes, to every kind of worker. They cost an error, and neither time nor memory.
 
+#[path = "escape"]
 mod attacks {
     #![allow(dead_code, reason = "the matrix uses the rest")]
     pub(crate) mod forgery;

@@ -10,6 +10,7 @@
 //! One `fork`, in the run that has one thread to lose: the child scans its memory and exits.
 #![allow(unsafe_code)]
 
+#[path = "escape/mod.rs"]
 mod attacks;
 
 use std::io::Write;
@@ -26,7 +27,7 @@ const BASE: &str = "GAOL_MATRIX_BASE";
 const NOBODY: u32 = 65534;
 
 #[test]
-fn attack_matrix() {
+fn escape() {
     if let Ok(task) = std::env::var(PERFORM) {
         perform_here(&task);
         return;
@@ -60,13 +61,13 @@ impl Run {
         let base = std::env::temp_dir().join(format!("gaol-matrix-{}-{user}", std::process::id()));
         std::fs::create_dir_all(&base).expect("a temporary directory");
         // The directory that the build wrote to may be closed to others.
-        let program = base.join("attack-matrix");
+        let program = base.join("escape");
         std::fs::copy(std::env::current_exe().expect("the name of this program"), &program)
             .expect("a copy of this program");
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("permissions of the copy");
         let mut command = Command::new(&program);
         command
-            .args(["--exact", "attack_matrix", "--nocapture", "--test-threads=1", "--skip", SECRET_ARGUMENT])
+            .args(["--exact", "escape", "--nocapture", "--test-threads=1", "--skip", SECRET_ARGUMENT])
             .env(BASE, &base)
             .env(SECRET_VARIABLE, "only the parent knows")
             .env("RUST_LOG", "trace")

@@ -135,7 +135,7 @@ fn elsewhere(act: Act, place: &Place) -> std::io::Result<Answer> {
     let answer = place.core_directory.join("answer.json");
     let task = serde_json::to_string(&(act, place, &answer))?;
     let mut command = std::process::Command::new(std::env::current_exe()?);
-    command.args(["--exact", "attack_matrix", "--nocapture"]).env(PERFORM, task);
+    command.args(["--exact", "escape", "--nocapture"]).env(PERFORM, task);
     // Its standard output is this process's: the terminal.
     command.stdin(std::process::Stdio::null()).status()?;
     let seen: Seen = serde_json::from_slice(&std::fs::read(&answer)?)?;
