@@ -15,7 +15,7 @@ mod support {
 use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, Command};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -516,6 +516,16 @@ fn a_full_descriptor_table_of_an_unprivileged_user_is_an_error() {
     }
 }
 
+/// A child that ends with the test, however that ends.
+struct Ending(Child);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 #[test]
 fn a_limit_on_processes_is_an_error() {
     let Some(alone) = Alone::new("a_limit_on_processes_is_an_error").user(User::Lonely) else { return };
@@ -523,7 +533,8 @@ fn a_limit_on_processes_is_an_error() {
         let limit = Rlimit { current: Some(40), maximum: Some(40) };
         rustix::process::setrlimit(Resource::Nproc, limit).expect("a lower limit");
         // Other processes of this user, as many as there may be. They go one by one.
-        let mut others: Vec<_> = std::iter::from_fn(|| Command::new("sleep").arg("3600").spawn().ok()).collect();
+        let mut others: Vec<_> =
+            std::iter::from_fn(|| Command::new("sleep").arg("3600").spawn().ok().map(Ending)).collect();
         assert!(others.len() > 20, "{} processes", others.len());
         // Each step needs one more: the process that is started, the zygote, the template and the worker.
         let mut refused = 0;
@@ -534,15 +545,10 @@ fn a_limit_on_processes_is_an_error() {
             }
             assert!(no_worker(result, libc::EAGAIN), "with {} other processes", others.len());
             refused += 1;
-            let mut other = others.pop().expect("room enough once all the others are gone");
-            other.kill().expect("a child to kill");
-            other.wait().expect("a child to wait for");
+            drop(others.pop().expect("room enough once all the others are gone"));
         }
         assert!((3..12).contains(&refused), "{refused} calls were refused");
-        for other in &mut others {
-            other.kill().expect("a child to kill");
-            other.wait().expect("a child to wait for");
-        }
+        drop(others);
         in_each_tier(calls_work);
     });
 }

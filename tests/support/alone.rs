@@ -1,6 +1,7 @@
 //! Runs the body of a test in a process of its own, which starts as this test binary did.
 #![allow(dead_code, reason = "each test uses what it needs")]
 
+use std::hash::{BuildHasher, RandomState};
 use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -109,8 +110,9 @@ impl Alone {
                 command.uid(NOBODY).gid(NOBODY);
             }
             User::Lonely => {
-                // A number that no other process of this kind has at the time.
-                let lonely = 100_000 + std::process::id() % 400_000;
+                // By chance, since others of this kind may run beside it, and in another pid namespace under the same number.
+                let chance = RandomState::new().hash_one(self.name);
+                let lonely = 100_000 + u32::try_from(chance % 400_000).expect("a small number");
                 command.uid(lonely).gid(lonely);
             }
         }
