@@ -242,6 +242,20 @@ pub fn serve<A, R: Returned>(
     }
 }
 
+/// The arguments of a rehearsal.
+pub(crate) const REHEARSED: (u64, &str) = (1, "rehearsal");
+
+/// The child's side of a call, without a call: of a function that is gaol's own, and does nothing.
+pub(crate) fn rehearse(request: Request<'_>) -> Reply {
+    serve::<(u64, String), crate::Result<u64>>(
+        request,
+        |reader| reader.value(),
+        |(number, text)| Ok(*number + text.len() as u64),
+        |value, _, writer| writer.value(value),
+        ErrorCodec { encode: |error, cap| words(vec![&error.to_string()], cap), decode: only_words },
+    )
+}
+
 /// The parent's side: what a reply means.
 pub(crate) enum Meaning<T, E> {
     Value(T),

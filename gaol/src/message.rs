@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -94,13 +95,37 @@ pub(crate) enum Readiness {
 }
 
 /// What the application asks of a template that is ready: a worker.
-pub(crate) const SPAWN: &[u8] = b"s";
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Stay {
+    /// One that waits for its call as long as its template lives.
+    ForGood,
+    /// One of several that only many calls at once need: it waits for a while.
+    ForAWhile,
+}
 
-/// What a template answers to [`SPAWN`].
+impl Stay {
+    /// How long that is. The application sends a call to none that has waited half of it.
+    pub(crate) const WHILE: Duration = Duration::from_secs(1);
+
+    /// The whole message.
+    pub(crate) fn to_bytes(self) -> &'static [u8] {
+        match self {
+            Self::ForGood => b"g",
+            Self::ForAWhile => b"w",
+        }
+    }
+
+    /// What a message asks for.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
+        if bytes == Self::ForAWhile.to_bytes() { Self::ForAWhile } else { Self::ForGood }
+    }
+}
+
+/// What a template answers to [`Stay`].
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Spawned {
     /// With it come the worker's channel, its pidfd, its status pipe and, where output is captured, its output pipe.
-    Worker,
+    Worker(Stay),
     /// A step of the fork failed.
     Failed { step: Step, errno: i32 },
 }

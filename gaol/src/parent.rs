@@ -3,6 +3,7 @@
 mod application;
 mod exchange;
 mod outside;
+mod patience;
 mod slot;
 mod support;
 mod template;
@@ -203,8 +204,8 @@ impl PendingCall {
         let application = Application::current();
         let limits = self.profile.limits();
         let reused = self.profile.process() == Process::Reused;
-        // A worker that was killed while it stood ready is not this call's fault.
-        const ATTEMPTS: u32 = 4;
+        // A worker that was killed while it stood ready is not this call's fault, nor are all of them.
+        const ATTEMPTS: u32 = 100;
         for _ in 0..ATTEMPTS {
             let (worker, template) = application
                 .worker(self.key.clone(), &self.profile, self.layers)
@@ -221,7 +222,7 @@ impl PendingCall {
                 reused,
             };
             let mut output = Output::default();
-            let answer = exchange(&worker, &outgoing, &terms, &mut output);
+            let answer = exchange(&worker, &outgoing, &terms, &template, &mut output);
             // One that panicked is not used again: what the function left half done is not known.
             let replied = match answer {
                 Answer::Reply(Back { kind: Kind::Returned | Kind::Failed | Kind::FailedInWords, .. }) if reused => {

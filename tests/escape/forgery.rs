@@ -139,10 +139,15 @@ pub(crate) fn take_room() -> Result<i32, Refusal> {
     if received == HEADER && control[0] == 20 { Ok(control[2] as i32) } else { Err(Refusal::Absent) }
 }
 
+fn head_of(page: &[u8]) -> [u8; HEADER] {
+    let mut head = [0; HEADER];
+    head.copy_from_slice(&page[..HEADER]);
+    head
+}
+
 /// The nonce and entry of the call that is being served.
 ///
-/// The worker keeps a frame with both on its heap, for the end of its memory. A kept worker has those of earlier calls as well: a
-/// static of gaol's says which is this one's.
+/// The worker keeps a frame with both in a static, for the end of its memory.
 fn served_call() -> Result<(u64, u64), Refusal> {
     const PAGE: usize = 4096;
     let mut ends = [0_i32; 2];
@@ -154,30 +159,18 @@ fn served_call() -> Result<(u64, u64), Refusal> {
     };
     let word = |bytes: &[u8], at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap_or_default());
 
-    let heap_end = call!(libc::SYS_brk, 0)? & !(PAGE - 1);
-    let mut calls = Vec::new();
-    let mut after = Vec::new();
-    for page in (0..heap_end).rev().step_by(PAGE).map(|last| last & !(PAGE - 1)) {
-        let Some(copy) = read(page) else { break };
-        let bytes = [&copy[..], &after[..]].concat();
-        for start in (0..bytes.len().saturating_sub(HEADER)).step_by(8) {
-            let head = &bytes[start..start + HEADER];
-            if head[..4] == MAGIC && head[4..8] == OUT_OF_MEMORY.to_le_bytes() {
-                calls.push((page + start, (word(head, 8), word(head, 16))));
-            }
-        }
-        after = copy[..HEADER].to_vec();
-    }
-
     static BESIDE_IT: AtomicU8 = AtomicU8::new(0);
     let here = &raw const BESIDE_IT as usize & !(PAGE - 1);
-    let is_held = |copy: &[u8; PAGE]| {
-        let words = || copy.chunks_exact(8).map(|bytes| word(bytes, 0) as usize);
-        calls.iter().find(|(address, _)| words().any(|word| word == *address)).map(|(_, call)| *call)
+    // With the beginning of the page after it, where the frame may end.
+    let search = |page: usize| {
+        let whole: Vec<u8> = [&read(page)?[..], &read(page + PAGE).map_or([0; HEADER], |next| head_of(&next))].concat();
+        Some((0..PAGE).step_by(8).map(|start| &whole[start..start + HEADER]).find_map(|head| {
+            let is_it = head[..4] == MAGIC && head[4..8] == OUT_OF_MEMORY.to_le_bytes();
+            is_it.then(|| (word(head, 8), word(head, 16)))
+        }))
     };
-    let above = (here..).step_by(PAGE).map_while(read).find_map(|copy| is_held(&copy));
-    let below =
-        || (0..here).rev().step_by(PAGE).map(|last| last & !(PAGE - 1)).map_while(read).find_map(|copy| is_held(&copy));
+    let above = (here..).step_by(PAGE).map_while(search).flatten().next();
+    let below = || (0..here).rev().step_by(PAGE).map(|last| last & !(PAGE - 1)).map_while(search).flatten().next();
     let found = above.or_else(below);
     let _ = call!(libc::SYS_close, ends[0]);
     let _ = call!(libc::SYS_close, ends[1]);

@@ -13,7 +13,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions};
 
 use super::worker::{self, Setup};
 use crate::entry;
-use crate::message::{Ended, LONGEST, Readiness, Spawned, Step, Watch, send};
+use crate::message::{Ended, LONGEST, Readiness, Spawned, Stay, Step, Watch, send};
 use crate::plan::{Plan, Reason, Refusal, Stream};
 use crate::support::Layer;
 use crate::sys::descriptors::{close_from, place, receive, socket_pair};
@@ -132,21 +132,16 @@ fn serve(control: &OwnedFd, plan: &Plan, inherited: &[OwnedFd]) -> Result<Infall
             }
             fds.iter().map(|fd| !fd.revents().is_empty()).collect()
         };
-        let mut at = 0;
-        workers.retain(|worker| {
-            at += 1;
-            if ready[at] {
-                report_end(worker);
-            }
-            !ready[at]
-        });
+        // Whoever asks for a worker waits for it, mostly. How one ended is asked for where it did not reply.
+        let mut forked = None;
         if ready[0] {
             let mut request = [0; 1];
             match receive(control.as_fd(), &mut request, RecvFlags::empty()) {
                 Ok(received) if received.bytes > 0 => {
                     let setup = Setup { plan, inherited, entries: &entries, filter: filter.as_ref() };
-                    match fork_worker(&setup, control) {
-                        Ok(worker) => workers.push(worker),
+                    let stay = Stay::from_bytes(&request);
+                    match fork_worker(&setup, control, stay) {
+                        Ok(worker) => forked = Some(worker),
                         Err((step, error)) => {
                             let errno = error.raw_os_error().unwrap_or(0);
                             let _ = send(control, &Spawned::Failed { step, errno }, &[]);
@@ -156,6 +151,15 @@ fn serve(control: &OwnedFd, plan: &Plan, inherited: &[OwnedFd]) -> Result<Infall
                 _ => leave(&workers),
             }
         }
+        let mut at = 0;
+        workers.retain(|worker| {
+            at += 1;
+            if ready[at] {
+                report_end(worker);
+            }
+            !ready[at]
+        });
+        workers.extend(forked);
     }
 }
 
@@ -168,7 +172,7 @@ fn leave(workers: &[Live]) -> ! {
 }
 
 /// Forks a worker and hands its ends to the application.
-fn fork_worker(setup: &Setup<'_>, control: &OwnedFd) -> Result<Live, (Step, io::Error)> {
+fn fork_worker(setup: &Setup<'_>, control: &OwnedFd, stay: Stay) -> Result<Live, (Step, io::Error)> {
     let (channel, channel_of_worker) = socket_pair(SocketType::STREAM).map_err(|error| (Step::Channel, error))?;
     let pipe = || rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(|errno| (Step::Pipe, errno.into()));
     let (status_of_application, status) = pipe()?;
@@ -178,7 +182,7 @@ fn fork_worker(setup: &Setup<'_>, control: &OwnedFd) -> Result<Live, (Step, io::
     match spawn::fork().map_err(|error| (Step::Fork, error))? {
         Side::Child => {
             let output = output.as_ref().map(|(_, output)| output.as_fd());
-            worker::main(setup, channel_of_worker.as_fd(), status.as_fd(), output, template)
+            worker::main(setup, channel_of_worker.as_fd(), status.as_fd(), output, template, stay)
         }
         Side::Parent(pid) => {
             let discard = |step| {
@@ -192,7 +196,7 @@ fn fork_worker(setup: &Setup<'_>, control: &OwnedFd) -> Result<Live, (Step, io::
                 .map_err(|errno| discard(Step::Pidfd)(errno.into()))?;
             let mut fds: Vec<BorrowedFd<'_>> = vec![channel.as_fd(), pidfd.as_fd(), status_of_application.as_fd()];
             fds.extend(output.as_ref().map(|(output, _)| output.as_fd()));
-            send(control, &Spawned::Worker, &fds).map_err(discard(Step::Send))?;
+            send(control, &Spawned::Worker(stay), &fds).map_err(discard(Step::Send))?;
             Ok(Live { pidfd, status })
         }
     }

@@ -14,12 +14,15 @@ use std::panic::{AssertUnwindSafe, PanicHookInfo};
 use std::sync::Mutex;
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::net::Shutdown;
 use rustix::process::{Pid, Signal};
 
 use super::room::Room;
+use crate::crossing;
 use crate::entry::{Entry, Reply, Request};
-use crate::message::Ended;
 use crate::message::worker_descriptor::{CHANNEL, STATUS, STREAMS};
+use crate::message::{Ended, Stay};
 use crate::plan::{Plan, Stream};
 use crate::support::Layer;
 use crate::sys::descriptors::{self, close_from, place, receive_some};
@@ -55,6 +58,9 @@ impl EntryTable {
     }
 }
 
+/// How much of a call is received at once, head and all.
+const FIRST: usize = 4096;
+
 /// From the fork to the end of the process. Up to the first byte of a call this is the *setup* window, from then on *confined*.
 ///
 /// `status` is where the template is going to say how it ended; the worker itself has it only until its last step is taken.
@@ -64,6 +70,7 @@ pub(super) fn main(
     status: BorrowedFd<'_>,
     output: Option<BorrowedFd<'_>>,
     template: Pid,
+    stay: Stay,
 ) -> ! {
     let channel = match last_step(setup, channel, status, output, template) {
         Ok(channel) => channel,
@@ -75,6 +82,10 @@ pub(super) fn main(
         }
     };
     let mut channel = std::fs::File::from(channel);
+    rehearse(&channel);
+    if stay == Stay::ForAWhile && !is_called(&channel) {
+        exit_now(0);
+    }
     // Every panic ends here, also one in gaol's own code or in a destructor.
     let _ = std::panic::catch_unwind(AssertUnwindSafe(|| {
         while serve(setup, &mut channel).is_ok() {
@@ -155,18 +166,49 @@ fn confine(setup: &Setup<'_>, template: Pid) -> io::Result<()> {
     Ok(())
 }
 
+/// Does what a call is going to need, as far as it can be done without one, so that the call need not wait for it: a process that was just
+/// forked meets a page fault at every page of code that it comes to, and at every page of memory that it writes.
+fn rehearse(channel: &std::fs::File) {
+    signals::report_aborts(channel.as_fd());
+    let call = Header::plain(Kind::Call, 0, 0, 0);
+    set_current(&call);
+    let mut arguments = Vec::with_capacity(HEADER);
+    let _ = codec::encode(&crossing::REHEARSED, &mut arguments, HEADER as u64);
+    let aside = Some(SharedReader::new([], 0));
+    let request = Request { arguments: &arguments, aside, descriptors: Vec::new(), room: None, cap: HEADER as u64 };
+    let _ = std::panic::catch_unwind(AssertUnwindSafe(|| crossing::rehearse(request)));
+    let _ = io::stdout().flush();
+    // Neither can do anything: what is no socket has no message, and nothing is what is written.
+    let _ = receive_some(rustix::stdio::stdin(), &mut [0; FIRST], wire::descriptors::MOST + 1);
+    let _ = (&mut &*channel).write(&[]);
+}
+
+/// Waits until there is a call to take, for as long as a worker stays that only many calls at once need. False: there is none, and none can
+/// come any more.
+fn is_called(channel: &std::fs::File) -> bool {
+    let wait = |time: Duration| {
+        let time = Timespec { tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX), tv_nsec: 0 };
+        let mut fds = [PollFd::new(channel, PollFlags::IN)];
+        rustix::io::retry_on_intr(|| rustix::event::poll(&mut fds, Some(&time))).is_ok_and(|ready| ready > 0)
+    };
+    // A call that was sent before is read; one that is sent from now on fails, and the application takes another worker.
+    wait(Stay::WHILE) || rustix::net::shutdown(channel, Shutdown::Read).is_err() || wait(Duration::ZERO)
+}
+
 /// Runs one call. An error means that there is no other to come.
 fn serve(setup: &Setup<'_>, channel: &mut std::fs::File) -> io::Result<()> {
-    let (call, mut beside) = receive_head(channel)?;
+    let mut first = [0; FIRST];
+    let (call, received, mut beside) = receive_head(channel, &mut first)?;
     let length = usize::try_from(call.length).map_err(io::Error::other)?;
     set_current(&call);
-    signals::report_aborts(channel.as_fd(), wire::frame(Kind::OutOfMemory, call.nonce, call.entry, &[]));
+    let begun = &first[HEADER..received];
     let mut payload = Vec::new();
     if payload.try_reserve_exact(length).is_err() {
         return send(channel, &call, Reply::new(Kind::OutOfMemory, &[]));
     }
-    let received = channel.take(call.length).read_to_end(&mut payload)?;
-    if received != length {
+    payload.extend_from_slice(begun);
+    let missing = call.length.checked_sub(begun.len() as u64).ok_or(io::ErrorKind::InvalidData)?;
+    if missing > 0 && channel.take(missing).read_to_end(&mut payload)? as u64 != missing {
         return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
     }
     let shared = usize::from(call.aside > 0);
@@ -198,20 +240,21 @@ fn serve(setup: &Setup<'_>, channel: &mut std::fs::File) -> io::Result<()> {
     send(channel, &call, reply)
 }
 
-/// Receives the head of a call, with the descriptors that come with its first byte.
-fn receive_head(channel: &std::fs::File) -> io::Result<(Header, Vec<OwnedFd>)> {
-    let mut head = [0; HEADER];
+/// Receives the head of a call with the descriptors that come with its first byte, and as much of the rest as there is room for. Gives how
+/// many bytes that is, head and all. No other call follows before this one is answered.
+fn receive_head(channel: &std::fs::File, first: &mut [u8; FIRST]) -> io::Result<(Header, usize, Vec<OwnedFd>)> {
     let mut descriptors = Vec::new();
     let mut at = 0;
     while at < HEADER {
-        let received = receive_some(channel.as_fd(), &mut head[at..], wire::descriptors::MOST + 1)?;
+        let received = receive_some(channel.as_fd(), &mut first[at..], wire::descriptors::MOST + 1)?;
         if received.bytes == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         at += received.bytes;
         descriptors.extend(received.descriptors);
     }
-    Ok((Header::from_bytes(&head).map_err(io::Error::other)?, descriptors))
+    let head = first.first_chunk().ok_or(io::ErrorKind::UnexpectedEof)?;
+    Ok((Header::from_bytes(head).map_err(io::Error::other)?, at, descriptors))
 }
 
 /// Runs the function. From here on the process is hostile.
@@ -291,6 +334,7 @@ fn set_current(call: &Header) {
         *location = None;
     }
     signals::forget_last_words();
+    signals::say_when_out_of_memory(Header::plain(Kind::OutOfMemory, call.nonce, call.entry, 0).to_bytes());
 }
 
 /// Keeps where panics happen, and leaves word of those that abort. Set once, in the zygote.

@@ -18,9 +18,6 @@ const ATTEMPTS: u32 = 4;
 /// How many templates of profiles that only calls know (constants, variables) are kept.
 const MOST_CACHED: usize = 64;
 
-/// How many workers stand ready for the next call.
-const SPARES: usize = 1;
-
 /// The state of one process of the application. After a fork the new process gets one of its own.
 #[derive(Debug)]
 pub(super) struct Application {
@@ -142,7 +139,7 @@ impl Application {
             attempt += 1;
             let template = match &key {
                 Some(key) => self.template(key, profile, layers)?,
-                None => Arc::new(self.make(profile, layers, 0, Purpose::Serve)?),
+                None => Arc::new(self.make(profile, layers, false, Purpose::Serve)?),
             };
             match template.take() {
                 Ok(worker) => return Ok((worker, template)),
@@ -178,7 +175,7 @@ impl Application {
             return Ok(template);
         }
         // Those that serve call after call are kept when they are done.
-        let spares = if profile.process() == Process::Reused { 0 } else { SPARES };
+        let spares = profile.process() != Process::Reused;
         let template = Arc::new(self.make(profile, layers, spares, Purpose::Serve)?);
         let mut templates = self.templates.write().unwrap_or_else(PoisonError::into_inner);
         let computed = |key: &Key| matches!(key, Key::Profile(..));
@@ -210,13 +207,7 @@ impl Application {
     }
 
     /// Makes a template: on the system as it is, with the paths as they are.
-    fn make(
-        &self,
-        profile: &Profile,
-        layers: Layers,
-        spares: usize,
-        purpose: Purpose,
-    ) -> Result<Template, Unavailable> {
+    fn make(&self, profile: &Profile, layers: Layers, spares: bool, purpose: Purpose) -> Result<Template, Unavailable> {
         let mut layers = layers;
         if self.no_namespaces.get().is_some() {
             layers = layers.without(Layer::Namespaces);
@@ -273,7 +264,7 @@ impl Application {
 
     /// A template that is asked one thing: which layers it could enter.
     pub(super) fn probe(&self, profile: &Profile, layers: Layers) -> Result<Template, Unavailable> {
-        self.make(profile, layers, 0, Purpose::Probe)
+        self.make(profile, layers, false, Purpose::Probe)
     }
 
     /// Enters a profile in a template that serves nobody, in the tier that calls would have. Gives the layers that were entered.
@@ -281,14 +272,14 @@ impl Application {
     /// With `kinds` the paths of the profile are stood in for by others of their kind, and the answer is kept.
     pub(super) fn try_out(&self, profile: &Profile, layers: Layers, kinds: bool) -> Result<Layers, Unavailable> {
         if !kinds {
-            return self.make(profile, layers, 0, Purpose::TryOut).map(|template| template.layers());
+            return self.make(profile, layers, false, Purpose::TryOut).map(|template| template.layers());
         }
         let kinds = (stand_in(profile), layers);
         let mut possible = self.possible.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(entered) = possible.get(&kinds) {
             return entered.clone().map_err(Unavailable::Refused);
         }
-        let entered = match self.make(&kinds.0, layers, 0, Purpose::Kind) {
+        let entered = match self.make(&kinds.0, layers, false, Purpose::Kind) {
             Ok(template) => Ok(template.layers()),
             Err(Unavailable::Refused(refusal)) if refusal.reason != Reason::Resources => Err(refusal),
             Err(other) => return Err(other),

@@ -12,7 +12,7 @@ use rustix::net::{
     SendFlags,
 };
 
-use super::template::Worker;
+use super::template::{Template, Worker};
 use super::wait::{Readable, poll_until, wait_readable};
 use crate::crossing::Back;
 use crate::error::ProtocolProblem;
@@ -24,6 +24,9 @@ use crate::wire::{HEADER, Header, Kind, descriptors, room};
 
 /// The most of a worker's output that is kept, in bytes.
 const MOST_OUTPUT: usize = 64 << 10;
+
+/// How much of a reply is read before it has said how long it is. Most replies are no longer.
+const FIRST: usize = 4096;
 
 /// The longest report that is not a result.
 const MOST_REPORT: u64 = 64 << 10;
@@ -79,7 +82,15 @@ pub(super) struct Outgoing {
 }
 
 /// Sends `request` and waits for the answer. The worker is to be dropped afterwards, unless it is reused and replied.
-pub(super) fn exchange(worker: &Worker, outgoing: &Outgoing, terms: &Terms, output: &mut Output) -> Answer {
+///
+/// `template` is told once whoever waits has nothing better to do than to take in spares.
+pub(super) fn exchange(
+    worker: &Worker,
+    outgoing: &Outgoing,
+    terms: &Terms,
+    template: &Template,
+    output: &mut Output,
+) -> Answer {
     let mut exchange = Exchange {
         worker,
         terms,
@@ -92,6 +103,7 @@ pub(super) fn exchange(worker: &Worker, outgoing: &Outgoing, terms: &Terms, outp
         ended: None,
         open: true,
         output_open: worker.output.is_some(),
+        idle: false,
         deadline: terms.time.and_then(|time| Instant::now().checked_add(time)),
         cpu: None,
     };
@@ -106,7 +118,7 @@ pub(super) fn exchange(worker: &Worker, outgoing: &Outgoing, terms: &Terms, outp
             Err(error) => return Answer::Broken("read the worker's CPU clock", error),
         }
     }
-    let answer = exchange.run(output);
+    let answer = exchange.run(template, output);
     if !matches!(answer, Answer::Reply(_) | Answer::NeverBegan) {
         drain(worker, output);
     }
@@ -137,12 +149,14 @@ struct Exchange<'a> {
     /// The worker's end of the channel is open, as far as is known.
     open: bool,
     output_open: bool,
+    /// There was nothing to do but to wait.
+    idle: bool,
     deadline: Option<Instant>,
     cpu: Option<CpuWatch>,
 }
 
 impl Exchange<'_> {
-    fn run(&mut self, output: &mut Output) -> Answer {
+    fn run(&mut self, template: &Template, output: &mut Output) -> Answer {
         let whole = self.request.len();
         if self.terms.reused {
             // What it printed for the call before is no part of this one.
@@ -152,27 +166,34 @@ impl Exchange<'_> {
         if self.terms.reused && (self.receive().is_err() || !self.received.is_empty() || !self.open) {
             return Answer::NeverBegan;
         }
+        let begun = Instant::now();
         if let Err(answer) = self.send() {
             return answer;
         }
         if !self.open && self.request.len() == whole {
             return Answer::NeverBegan;
         }
+        let mut look = template.pace.look();
         loop {
+            if let Err(answer) = self.send().and_then(|()| self.receive()) {
+                return answer;
+            }
+            if let Some(answer) = self.conclude() {
+                template.pace.took(begun.elapsed());
+                return answer;
+            }
+            match &look {
+                Some(looking) if looking.goes_on() => continue,
+                Some(_) => look = None,
+                None => {}
+            }
+            if !std::mem::replace(&mut self.idle, true) {
+                template.take_in();
+            }
             match self.wait(output) {
                 Ok(Some(answer)) => return answer,
                 Ok(None) => {}
                 Err((step, error)) => return Answer::Broken(step, error),
-            }
-            if let Err(answer) = self.send() {
-                return answer;
-            }
-            match self.receive() {
-                Ok(()) => {}
-                Err(answer) => return answer,
-            }
-            if let Some(answer) = self.conclude() {
-                return answer;
             }
         }
     }
@@ -252,7 +273,7 @@ impl Exchange<'_> {
         Ok(None)
     }
 
-    /// Reads what has come, never more than the frame that was announced and one byte.
+    /// Reads what has come: at first a little, then never more than the frame that was announced and one byte.
     fn receive(&mut self) -> Result<(), Answer> {
         const CHUNK: usize = 64 << 10;
         // A child that writes as fast as this reads must not keep it from looking at the clock.
@@ -260,7 +281,7 @@ impl Exchange<'_> {
         for _ in 0..AT_ONCE {
             let begun = self.received.len();
             let wanted = match self.header {
-                None => HEADER - begun,
+                None => FIRST - begun,
                 // One more, to see what must not be there. Memory grows with what has come, not with what was announced.
                 Some(header) => {
                     let whole = HEADER as u64 + header.length + 1;
@@ -307,7 +328,7 @@ impl Exchange<'_> {
                 }
                 Err(errno) => return Err(Answer::Broken("receive the reply", errno.into())),
             }
-            if self.header.is_none() && self.received.len() == HEADER {
+            if self.header.is_none() && self.received.len() >= HEADER {
                 self.header = Some(self.check_header().map_err(Answer::Unbelievable)?);
             }
             if let Some(header) = self.header

@@ -4,21 +4,26 @@ use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{Mode, OFlags};
 use rustix::net::{RecvFlags, SocketType};
 use rustix::process::Signal;
 
+use super::patience::Pace;
 use super::wait::{Readable, wait_readable};
 use super::zygote::{NotStarted, SETUP_TIME, Zygote};
-use crate::message::{Family, Fork, LONGEST, Readiness, SPAWN, Spawned};
+use crate::message::{Family, Fork, LONGEST, Readiness, Spawned, Stay};
 use crate::plan::{Plan, Reason, Refusal, Stream};
 use crate::resolve::{Name, Resolved};
 use crate::support::{Layer, Layers};
 use crate::sys::descriptors::{receive, send, socket_pair};
 use crate::sys::{Entered, spawn};
 use crate::wire::codec;
+
+/// Calls that come faster, and find no worker, are to find more of them. After a pause there is one spare again.
+const FAST: Duration = Duration::from_millis(20);
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// A template that is inside its layers. Dropping it ends it and its idle workers.
 #[derive(Debug)]
@@ -31,8 +36,10 @@ pub(super) struct Template {
     ///
     /// Spares are taken in as they arrive, for descriptors on their way count against a limit that all processes of a user share.
     ready: Mutex<Ready>,
-    /// How many workers are to stand ready.
-    spares: usize,
+    /// Whether workers are to stand ready.
+    spares: bool,
+    /// How long its workers take to reply.
+    pub(super) pace: Pace,
     /// Lives as long as one of its templates does: its end is theirs.
     _zygote: Arc<Zygote>,
 }
@@ -44,13 +51,38 @@ impl std::fmt::Debug for Name {
 }
 
 /// The workers at hand, and what is to come.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Ready {
-    workers: VecDeque<Worker>,
+    workers: VecDeque<Spare>,
     /// Workers that were asked for and have not arrived.
     asked: usize,
+    /// One of them is to stay for good.
+    asked_for_good: bool,
     /// Threads that wait at the control socket: each is owed one message, which nobody else may take.
     waiting: usize,
+    /// How many are to stand ready: more while calls find none, one again after a pause.
+    wanted: usize,
+    /// When one was last taken.
+    taken: Option<Instant>,
+}
+
+/// A worker that is at hand.
+#[derive(Debug)]
+struct Spare {
+    worker: Worker,
+    stay: Stay,
+    since: Instant,
+}
+
+impl Spare {
+    fn new(worker: Worker, stay: Stay) -> Self {
+        Self { worker, stay, since: Instant::now() }
+    }
+
+    /// It is going to wait for some time yet.
+    fn stays(&self) -> bool {
+        self.stay == Stay::ForGood || self.since.elapsed() < Stay::WHILE / 2
+    }
 }
 
 /// Why there is no template.
@@ -91,11 +123,11 @@ impl Drop for Template {
 impl Template {
     /// Has `zygote` fork a template, and waits until it is inside its layers.
     ///
-    /// `spares` workers stand ready after each call. With `at_once` the first is asked for together with the template.
+    /// With `spares` workers stand ready after each call. With `at_once` the first is asked for together with the template.
     pub(super) fn start(
         zygote: &Arc<Zygote>,
         resolved: Resolved,
-        spares: usize,
+        spares: bool,
         at_once: bool,
     ) -> Result<Self, NoTemplate> {
         let deadline = Instant::now() + SETUP_TIME;
@@ -123,7 +155,7 @@ impl Template {
             return Err(failed("send the plan and the streams that are inherited")(error));
         }
         if at_once {
-            let _ = send(control.as_fd(), SPAWN, &[]);
+            let _ = send(control.as_fd(), Stay::ForGood.to_bytes(), &[]);
         }
         let mut buffer = vec![0; LONGEST];
         match wait_readable(control.as_fd(), Some(deadline)).map_err(failed("poll"))? {
@@ -152,8 +184,16 @@ impl Template {
                     pidfd,
                     names,
                     plan,
-                    ready: Mutex::new(Ready { asked: usize::from(at_once), ..Ready::default() }),
+                    ready: Mutex::new(Ready {
+                        workers: VecDeque::new(),
+                        asked: usize::from(at_once),
+                        asked_for_good: at_once,
+                        waiting: 0,
+                        wanted: usize::from(spares),
+                        taken: None,
+                    }),
                     spares,
+                    pace: Pace::default(),
                     _zygote: Arc::clone(zygote),
                 })
             }
@@ -178,38 +218,48 @@ impl Template {
 
     /// Keeps a worker for the next call.
     pub(super) fn keep(&self, worker: Worker) {
-        self.ready().workers.push_back(worker);
+        self.ready().workers.push_back(Spare::new(worker, Stay::ForGood));
     }
 
-    /// After a call: takes in the spares that have arrived.
+    /// After a call: takes in the spares that have arrived, and asks for those that are missing.
     ///
     /// They do not wait in the socket until they are needed, for descriptors on their way count against a limit that all processes of a user
-    /// share.
+    /// share. They are not asked for earlier, for what forks them would stand in the call's way.
     pub(super) fn take_in(&self) {
         let mut ready = self.ready();
         self.take_in_arrived(&mut ready);
+        let _gone = ready.stale();
         self.top_up(&mut ready);
     }
 
     /// Takes a worker: one that is at hand, or else the next that arrives. Any number of threads may wait: each message is one whole worker.
     pub(super) fn take(&self) -> Result<Worker, NoWorker> {
+        let _gone;
         {
             let mut ready = self.ready();
+            let ready = &mut *ready;
             if ready.workers.is_empty() {
-                self.take_in_arrived(&mut ready);
+                self.take_in_arrived(ready);
             }
-            let at_hand = ready.workers.pop_front();
-            ready.waiting += usize::from(at_hand.is_none());
-            self.top_up(&mut ready);
-            if let Some(worker) = at_hand {
-                return Ok(worker);
+            let since = ready.taken.replace(Instant::now()).map(|taken| taken.elapsed());
+            if since.is_some_and(|since| since > PAUSE) {
+                ready.wanted = ready.wanted.min(1);
             }
+            _gone = ready.stale();
+            if let Some(spare) = ready.workers.pop_front() {
+                return Ok(spare.worker);
+            }
+            if self.spares && since.is_some_and(|since| since < FAST) {
+                ready.wanted = (ready.wanted + 1).min(most_spares());
+            }
+            ready.waiting += 1;
+            self.top_up(ready);
         }
         let received = self.receive();
         let mut ready = self.ready();
         ready.waiting -= 1;
-        ready.asked -= 1;
-        received
+        ready.arrived(received.as_ref().map_or(Stay::ForGood, |spare| spare.stay));
+        received.map(|spare| spare.worker)
     }
 
     /// Receives what has arrived, unless another thread waits for it. What could not be made when it was asked for is forgotten: it is asked
@@ -218,29 +268,29 @@ impl Template {
         while ready.waiting == 0 && ready.asked > 0 {
             match self.try_receive() {
                 Ok(None) => return,
-                answer => {
-                    ready.asked -= 1;
-                    ready.workers.extend(answer.ok().flatten());
+                Ok(Some(spare)) => {
+                    ready.arrived(spare.stay);
+                    ready.workers.push_back(spare);
                 }
+                Err(_) => ready.arrived(Stay::ForGood),
             }
         }
     }
 
     /// Asks for as many workers as are to stand ready, and one for each thread that waits.
     fn top_up(&self, ready: &mut Ready) {
-        while ready.workers.len() + ready.asked < self.spares + ready.waiting {
+        while ready.workers.len() + ready.asked < ready.wanted + ready.waiting {
+            let has_one = ready.asked_for_good || ready.workers.iter().any(|spare| spare.stay == Stay::ForGood);
+            let stay = if self.spares && has_one { Stay::ForAWhile } else { Stay::ForGood };
             ready.asked += 1;
-            self.ask();
+            ready.asked_for_good |= stay == Stay::ForGood;
+            // A template that is gone says so when a worker is received.
+            let _ = send(self.control.as_fd(), stay.to_bytes(), &[]);
         }
     }
 
-    fn ask(&self) {
-        // A template that is gone says so when a worker is received.
-        let _ = send(self.control.as_fd(), SPAWN, &[]);
-    }
-
     /// Waits for a worker that was asked for.
-    fn receive(&self) -> Result<Worker, NoWorker> {
+    fn receive(&self) -> Result<Spare, NoWorker> {
         let deadline = Instant::now() + SETUP_TIME;
         loop {
             if let Some(worker) = self.try_receive()? {
@@ -259,7 +309,7 @@ impl Template {
     }
 
     /// Takes a worker if one has arrived.
-    fn try_receive(&self) -> Result<Option<Worker>, NoWorker> {
+    fn try_receive(&self) -> Result<Option<Spare>, NoWorker> {
         let mut buffer = [0; 128];
         let received = match receive(self.control.as_fd(), &mut buffer, RecvFlags::DONTWAIT) {
             Ok(received) if received.bytes == 0 => return Err(NoWorker::NoTemplate),
@@ -268,9 +318,12 @@ impl Template {
             Err(error) => return Err(NoWorker::Failed("receive a worker", error)),
         };
         match codec::decode(&buffer[..received.bytes]) {
-            Ok(Spawned::Worker) => self.assemble(received.descriptors).map(Some).ok_or_else(|| {
-                NoWorker::Failed("receive a worker's descriptors", io::Error::from(io::ErrorKind::InvalidData))
-            }),
+            Ok(Spawned::Worker(stay)) => match self.assemble(received.descriptors) {
+                Some(worker) => Ok(Some(Spare::new(worker, stay))),
+                None => {
+                    Err(NoWorker::Failed("receive a worker's descriptors", io::Error::from(io::ErrorKind::InvalidData)))
+                }
+            },
             Ok(Spawned::Failed { step, errno }) => {
                 Err(NoWorker::Failed(step.name(), io::Error::from_raw_os_error(errno)))
             }
@@ -285,6 +338,29 @@ impl Template {
         let captures = self.plan.stdout == Stream::Capture || self.plan.stderr == Stream::Capture;
         (output.is_some() == captures).then_some(Worker { channel, pidfd, status, output })
     }
+}
+
+impl Ready {
+    /// Takes out those that are about to end by themselves.
+    fn stale(&mut self) -> VecDeque<Spare> {
+        if self.workers.iter().all(Spare::stays) {
+            return VecDeque::new();
+        }
+        let (stay, gone) = std::mem::take(&mut self.workers).into_iter().partition(Spare::stays);
+        self.workers = stay;
+        gone
+    }
+
+    /// One that was asked for has come, or is not going to.
+    fn arrived(&mut self, stay: Stay) {
+        self.asked -= 1;
+        self.asked_for_good &= stay != Stay::ForGood;
+    }
+}
+
+/// How many workers stand ready at most, where calls find none.
+fn most_spares() -> usize {
+    2 * std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
 /// Whether a template entered every layer that its plan names. Landlock may be missing only where nothing depends on it.

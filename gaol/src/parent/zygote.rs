@@ -138,7 +138,11 @@ fn greet(control: &OwnedFd, deadline: Instant) -> Result<OwnedFd, NotStarted> {
     let build = crate::entry::build_id();
     let own = rustix::process::pidfd_open(rustix::process::getpid(), PidfdFlags::empty())
         .map_err(|errno| NotStarted::at("pidfd_open")(errno.into()))?;
-    send(control, &Hello { nonce, build }, &[own.as_fd()]).map_err(NotStarted::at("greet the zygote"))?;
+    match send(control, &Hello { nonce, build }, &[own.as_fd()]) {
+        // It is gone already, and what it said before is still to be read.
+        Err(error) if matches!(error.raw_os_error(), Some(libc::EPIPE | libc::ECONNRESET)) => {}
+        sent => sent.map_err(NotStarted::at("greet the zygote"))?,
+    }
     let mut buffer = [0; 512];
     let mut received = match wait_readable(control.as_fd(), Some(deadline)).map_err(NotStarted::at("poll"))? {
         Readable::Yes => receive(control.as_fd(), &mut buffer, RecvFlags::empty())

@@ -8,7 +8,7 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
-use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
 /// Resets what survives an exec: ignored signals and the mask. SIGPIPE is ignored afterwards, as in every Rust program.
 pub(crate) fn reset() {
@@ -155,21 +155,26 @@ pub(crate) fn reset_priority() {
 /// What to say when the process aborts, set before it does: a frame for the worker's channel.
 static LAST_WORDS: AtomicPtr<u8> = AtomicPtr::new(std::ptr::null_mut());
 static LAST_WORDS_LENGTH: AtomicUsize = AtomicUsize::new(0);
-/// What to say when an allocation failed.
-static OUT_OF_MEMORY: AtomicPtr<u8> = AtomicPtr::new(std::ptr::null_mut());
-static OUT_OF_MEMORY_LENGTH: AtomicUsize = AtomicUsize::new(0);
+/// How long what is said then is.
+pub(crate) const OUT_OF_MEMORY_BYTES: usize = 64;
+/// What to say when an allocation failed. Words, for there is no lock to take when it is said.
+static OUT_OF_MEMORY: [AtomicU64; OUT_OF_MEMORY_BYTES / 8] = [const { AtomicU64::new(0) }; OUT_OF_MEMORY_BYTES / 8];
 static CHANNEL: AtomicI32 = AtomicI32::new(-1);
 
 /// From now on a SIGABRT is reported on `channel` before it ends the process: with what [`leave_last_words_once`] left or, when an allocation
-/// had just failed, with `out_of_memory`.
-pub(crate) fn report_aborts(channel: std::os::fd::BorrowedFd<'_>, out_of_memory: Vec<u8>) {
-    let words: &'static mut [u8] = Box::leak(out_of_memory.into_boxed_slice());
-    OUT_OF_MEMORY_LENGTH.store(words.len(), Ordering::Relaxed);
-    OUT_OF_MEMORY.store(words.as_mut_ptr(), Ordering::Release);
+/// had just failed, with what [`say_when_out_of_memory`] says.
+pub(crate) fn report_aborts(channel: std::os::fd::BorrowedFd<'_>) {
     CHANNEL.store(std::os::fd::AsRawFd::as_raw_fd(&channel), Ordering::Release);
     let handler: extern "C" fn(libc::c_int) = on_abort;
     // SAFETY: `on_abort` is async-signal-safe.
     unsafe { libc::signal(libc::SIGABRT, handler as libc::sighandler_t) };
+}
+
+/// What to say from now on when an allocation failed.
+pub(crate) fn say_when_out_of_memory(words: [u8; OUT_OF_MEMORY_BYTES]) {
+    for (place, word) in OUT_OF_MEMORY.iter().zip(words.as_chunks().0) {
+        place.store(u64::from_ne_bytes(*word), Ordering::Relaxed);
+    }
 }
 
 /// Leaves a frame to be sent if the process aborts. The first one stands: what follows it happens on the way down. Its memory is never
@@ -193,16 +198,18 @@ extern "C" fn on_abort(_signal: libc::c_int) {
     let starved = std::io::Error::last_os_error().raw_os_error() == Some(libc::ENOMEM);
     // A panic that was caught is over; one that is under way is why the process aborts.
     let panicking = std::thread::panicking();
-    let (words, length) = (LAST_WORDS.load(Ordering::Acquire), LAST_WORDS_LENGTH.load(Ordering::Relaxed));
+    let last = LAST_WORDS.load(Ordering::Acquire).cast_const();
+    let out_of_memory = OUT_OF_MEMORY.each_ref().map(|word| word.load(Ordering::Relaxed));
     let (words, length) = if !panicking && !starved {
-        (std::ptr::null_mut(), 0)
-    } else if !panicking || words.is_null() {
-        (OUT_OF_MEMORY.load(Ordering::Acquire), OUT_OF_MEMORY_LENGTH.load(Ordering::Relaxed))
+        (std::ptr::null(), 0)
+    } else if !panicking || last.is_null() {
+        (out_of_memory.as_ptr().cast(), OUT_OF_MEMORY_BYTES)
     } else {
-        (words, length)
+        (last, LAST_WORDS_LENGTH.load(Ordering::Relaxed))
     };
     if !words.is_null() {
-        // SAFETY: `words` points to `length` leaked bytes; `write` is async-signal-safe. A failure leaves the plain signal as the report.
+        // SAFETY: `words` points to `length` bytes, leaked or in this frame; `write` is async-signal-safe. A failure leaves the plain signal
+        // as the report.
         unsafe { libc::write(CHANNEL.load(Ordering::Acquire), words.cast(), length) };
     }
     // Whoever raised it meant the process to end: it is raised again, and comes when this handler returns.
