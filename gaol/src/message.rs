@@ -63,7 +63,7 @@ pub(crate) enum Asked {
 pub(crate) const WATCHING: &[u8] = b"w";
 
 /// The application asks the zygote for a template. The template's end of its control socket comes with it.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Fork {
     /// Flags of clone(2).
     pub(crate) namespaces: i32,
@@ -92,6 +92,43 @@ pub(crate) enum Readiness {
     /// Every layer was entered. The template's pidfd comes with it.
     Ready(Entered),
     Refused(Refusal),
+}
+
+/// What a plan is for that an application sends to a template.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To be entered.
+    Enter = 0,
+    /// To lay the groundwork for one like it, which comes soon or not at all.
+    Expect = 1,
+}
+
+/// How long a template waits for the plan that it was told to expect. The application uses none that has waited half of it.
+pub(crate) const EXPECTING: Duration = Duration::from_secs(5);
+
+/// What goes before a plan, which is cut into messages.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PlanHead {
+    pub(crate) purpose: Purpose,
+    /// Bytes that follow.
+    pub(crate) length: u64,
+}
+
+impl PlanHead {
+    pub(crate) const BYTES: usize = 9;
+
+    pub(crate) fn to_bytes(self) -> [u8; Self::BYTES] {
+        let mut bytes = [0; Self::BYTES];
+        bytes[0] = self.purpose as u8;
+        bytes[1..].copy_from_slice(&self.length.to_le_bytes());
+        bytes
+    }
+
+    pub(crate) fn from_bytes(bytes: [u8; Self::BYTES]) -> Self {
+        let [purpose, length @ ..] = bytes;
+        let purpose = if purpose == Purpose::Expect as u8 { Purpose::Expect } else { Purpose::Enter };
+        Self { purpose, length: u64::from_le_bytes(length) }
+    }
 }
 
 /// What the application asks of a template that is ready: a worker.

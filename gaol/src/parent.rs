@@ -234,6 +234,9 @@ impl PendingCall {
                 }
             };
             template.take_in();
+            if self.key.is_none() && self.profile.process() != Process::Exec {
+                application.expect_another(&template);
+            }
             if let Answer::Reply(back) = answer {
                 return match back.kind {
                     Kind::Returned | Kind::Failed | Kind::FailedInWords => Ok((back, replied)),

@@ -46,6 +46,16 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
+    /// The plan without its paths.
+    pub(crate) fn frame(&self) -> Self {
+        Self { grants: Vec::new(), links: Vec::new(), network: self.network.clone(), ..*self }
+    }
+
+    /// Whether much of it can be entered before its paths are known.
+    pub(crate) fn has_groundwork(&self) -> bool {
+        self.has_private_root() && !self.sees_everything() && !self.runs_programs()
+    }
+
     /// Whether the profile allows anything by path.
     pub(crate) fn has_paths(&self) -> bool {
         !self.grants.is_empty()

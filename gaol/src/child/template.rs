@@ -6,17 +6,18 @@ use std::convert::Infallible;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::event::{PollFd, PollFlags};
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::net::{RecvFlags, SocketType};
 use rustix::pipe::PipeFlags;
 use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions};
 
 use super::worker::{self, Setup};
 use crate::entry;
-use crate::message::{Ended, LONGEST, Readiness, Spawned, Stay, Step, Watch, send};
+use crate::message::{EXPECTING, Ended, LONGEST, PlanHead, Purpose, Readiness, Spawned, Stay, Step, Watch, send};
 use crate::plan::{Plan, Reason, Refusal, Stream};
 use crate::support::Layer;
 use crate::sys::descriptors::{close_from, place, receive, socket_pair};
+use crate::sys::groundwork::Groundwork;
 use crate::sys::namespaces::Ids;
 use crate::sys::seccomp::WorkerFilter;
 use crate::sys::spawn::{self, Side, exit_now};
@@ -71,8 +72,18 @@ fn settle(socket: OwnedFd, asking: Option<OwnedFd>) -> io::Result<(OwnedFd, Opti
 fn prepare(control: &OwnedFd, asking: Option<OwnedFd>, ids: Ids) -> Result<(Plan, Vec<OwnedFd>), Refusal> {
     let pidfd = rustix::process::pidfd_open(rustix::process::getpid(), PidfdFlags::empty())
         .map_err(|errno| refusal(Layer::Hygiene, "pidfd_open", &errno.into()))?;
-    let (plan, streams) = receive_plan(control).map_err(|error| refusal(Layer::Hygiene, "receive the plan", &error))?;
-    let (entered, listener) = sys::enter(&plan, ids)?;
+    let receive = || receive_plan(control).map_err(|error| refusal(Layer::Hygiene, "receive the plan", &error));
+    let (mut purpose, mut plan, mut streams) = receive()?;
+    let mut groundwork = None;
+    if purpose == Purpose::Expect {
+        groundwork = Some(Groundwork::lay(&plan, ids)?.with_filter(&plan));
+        wait_for_plan(control);
+        (purpose, plan, streams) = receive()?;
+    }
+    if purpose != Purpose::Enter {
+        return Err(own_refusal(Layer::Hygiene, "receive the plan", String::new(), Reason::Changed));
+    }
+    let (entered, listener) = sys::enter(&plan, ids, groundwork)?;
     match (listener, asking) {
         (Some(listener), Some(asking)) => send(&asking, &Watch(sys::rules(&plan)), &[listener.as_fd()])
             .map_err(|error| refusal(Layer::Limits, "sendmsg(listener)", &error))?,
@@ -87,13 +98,25 @@ fn prepare(control: &OwnedFd, asking: Option<OwnedFd>, ids: Ids) -> Result<(Plan
     Ok((plan, streams))
 }
 
-fn receive_plan(control: &OwnedFd) -> io::Result<(Plan, Vec<OwnedFd>)> {
-    let mut head = [0; 8];
+/// Waits for the plan that was announced. Where it does not come, the process ends.
+fn wait_for_plan(control: &OwnedFd) {
+    let time = Timespec { tv_sec: i64::try_from(EXPECTING.as_secs()).unwrap_or(i64::MAX), tv_nsec: 0 };
+    let mut fds = [PollFd::new(control, PollFlags::IN)];
+    match rustix::io::retry_on_intr(|| rustix::event::poll(&mut fds, Some(&time))) {
+        Ok(0) => exit_now(0),
+        // What went wrong is seen again.
+        Ok(_) | Err(_) => {}
+    }
+}
+
+fn receive_plan(control: &OwnedFd) -> io::Result<(Purpose, Plan, Vec<OwnedFd>)> {
+    let mut head = [0; PlanHead::BYTES];
     let first = receive(control.as_fd(), &mut head, RecvFlags::empty())?;
     if first.bytes != head.len() {
         return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
     }
-    let length = usize::try_from(u64::from_le_bytes(head)).map_err(io::Error::other)?;
+    let PlanHead { purpose, length } = PlanHead::from_bytes(head);
+    let length = usize::try_from(length).map_err(io::Error::other)?;
     let mut bytes = Vec::with_capacity(length);
     let mut chunk = vec![0; LONGEST];
     while bytes.len() < length {
@@ -104,7 +127,7 @@ fn receive_plan(control: &OwnedFd) -> io::Result<(Plan, Vec<OwnedFd>)> {
         bytes.extend_from_slice(&chunk[..received.bytes]);
     }
     let plan = codec::decode(&bytes).map_err(|error| io::Error::other(error.to_string()))?;
-    Ok((plan, first.descriptors))
+    Ok((purpose, plan, first.descriptors))
 }
 
 /// A worker that has not been reaped.

@@ -5,9 +5,9 @@ use std::io;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use super::slot::Slot;
-use super::template::{NoTemplate, NoWorker, Template, Worker};
+use super::template::{Blank, NoTemplate, NoWorker, Template, Worker};
 use super::zygote::{NotStarted, Zygote};
-use crate::plan::{Reason, Refusal};
+use crate::plan::{Plan, Reason, Refusal};
 use crate::profile::{Process, Profile};
 use crate::resolve::{Unresolved, Writable, resolve, stand_in};
 use crate::support::{Layer, Layers};
@@ -18,6 +18,9 @@ const ATTEMPTS: u32 = 4;
 /// How many templates of profiles that only calls know (constants, variables) are kept.
 const MOST_CACHED: usize = 64;
 
+/// How many templates expect a call.
+const MOST_BLANKS: usize = 4;
+
 /// The state of one process of the application. After a fork the new process gets one of its own.
 #[derive(Debug)]
 pub(super) struct Application {
@@ -26,6 +29,8 @@ pub(super) struct Application {
     templates: RwLock<HashMap<Key, Arc<Template>>>,
     /// Held while a template is made, so that threads that call at once make one.
     making: Mutex<()>,
+    /// Templates that expect the next call whose profile names its arguments.
+    blanks: Mutex<Vec<Blank>>,
     /// What refused namespaces on this system, once something did.
     no_namespaces: OnceLock<Refusal>,
     /// Where children may write.
@@ -110,6 +115,7 @@ impl Application {
             zygote: Mutex::default(),
             templates: RwLock::default(),
             making: Mutex::default(),
+            blanks: Mutex::default(),
             no_namespaces: OnceLock::new(),
             writable: OnceLock::new(),
             possible: Mutex::default(),
@@ -119,6 +125,7 @@ impl Application {
     /// Lets go of every process that was started.
     pub(super) fn end(&self) {
         self.templates.write().unwrap_or_else(PoisonError::into_inner).clear();
+        self.blanks.lock().unwrap_or_else(PoisonError::into_inner).clear();
         *self.zygote.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
@@ -227,7 +234,21 @@ impl Application {
             } else {
                 self.zygote().map_err(Unavailable::NotStarted)?
             };
-            match Template::start(&zygote, resolved, spares, purpose == Purpose::Serve) {
+            let at_once = purpose == Purpose::Serve;
+            if at_once
+                && !exec
+                && let Some(blank) = self.blank(&resolved.plan, &zygote)
+            {
+                match Template::of_blank(blank, resolved, spares, at_once) {
+                    Ok(template) => return Ok(template),
+                    // Whatever it was, one that starts from nothing tells it better. There is a blank less now.
+                    Err(_) => {
+                        attempt -= 1;
+                        continue;
+                    }
+                }
+            }
+            match Template::start(&zygote, resolved, spares, at_once) {
                 Ok(template) => return Ok(template),
                 // Without namespaces the other layers carry the promise; what they cannot keep, they refuse.
                 Err(NoTemplate::Refused(refusal))
@@ -260,6 +281,25 @@ impl Application {
                 }
             }
         }
+    }
+
+    /// A template that expects a plan like this one, if there is one.
+    fn blank(&self, plan: &Plan, zygote: &Arc<Zygote>) -> Option<Blank> {
+        let mut blanks = self.blanks.lock().unwrap_or_else(PoisonError::into_inner);
+        blanks.retain(|blank| blank.stays() && blank.is_of(zygote));
+        let at = blanks.iter().position(|blank| blank.expects(plan))?;
+        Some(blanks.swap_remove(at))
+    }
+
+    /// After a call that had a template of its own: has another get ready for the next.
+    pub(super) fn expect_another(&self, template: &Template) {
+        let Some(blank) = template.next() else { return };
+        let mut blanks = self.blanks.lock().unwrap_or_else(PoisonError::into_inner);
+        blanks.retain(Blank::stays);
+        if blanks.len() == MOST_BLANKS {
+            blanks.remove(0);
+        }
+        blanks.push(blank);
     }
 
     /// A template that is asked one thing: which layers it could enter.

@@ -13,7 +13,7 @@ use rustix::process::Signal;
 use super::patience::Pace;
 use super::wait::{Readable, wait_readable};
 use super::zygote::{NotStarted, SETUP_TIME, Zygote};
-use crate::message::{Family, Fork, LONGEST, Readiness, Spawned, Stay};
+use crate::message::{EXPECTING, Family, Fork, LONGEST, PlanHead, Purpose, Readiness, Spawned, Stay};
 use crate::plan::{Plan, Reason, Refusal, Stream};
 use crate::resolve::{Name, Resolved};
 use crate::support::{Layer, Layers};
@@ -41,7 +41,7 @@ pub(super) struct Template {
     /// How long its workers take to reply.
     pub(super) pace: Pace,
     /// Lives as long as one of its templates does: its end is theirs.
-    _zygote: Arc<Zygote>,
+    zygote: Arc<Zygote>,
 }
 
 impl std::fmt::Debug for Name {
@@ -83,6 +83,59 @@ impl Spare {
     fn stays(&self) -> bool {
         self.stay == Stay::ForGood || self.since.elapsed() < Stay::WHILE / 2
     }
+}
+
+/// A template that has no plan yet.
+#[derive(Debug)]
+pub(super) struct Blank {
+    control: OwnedFd,
+    zygote: Arc<Zygote>,
+    /// What it expects: a plan like this one, but for the paths.
+    frame: Option<Plan>,
+    since: Instant,
+}
+
+impl Blank {
+    /// Has `zygote` fork one for `plan`.
+    fn ask(zygote: &Arc<Zygote>, plan: &Plan) -> Result<Self, NoTemplate> {
+        let (control, theirs) = socket_pair(SocketType::SEQPACKET).map_err(failed("socketpair"))?;
+        let request = Fork {
+            namespaces: spawn::namespace_flags(plan),
+            asks: plan.asks(),
+            family: plan
+                .runs_programs()
+                .then(|| Family { limit: plan.family_limit(), orphaned: !plan.has_private_root() }),
+        };
+        zygote.fork(request, &theirs).map_err(|_| NoTemplate::NoZygote)?;
+        Ok(Self { control, zygote: Arc::clone(zygote), frame: None, since: Instant::now() })
+    }
+
+    /// Has `zygote` fork one that gets ready for a plan like this one. Nobody waits for it.
+    fn expect(zygote: &Arc<Zygote>, plan: &Plan) -> Result<Self, NoTemplate> {
+        let blank = Self::ask(zygote, plan)?;
+        send_plan(&blank.control, Purpose::Expect, plan).map_err(failed("send the plan that is to be expected"))?;
+        Ok(Self { frame: Some(plan.frame()), ..blank })
+    }
+
+    /// Whether it expects a plan like this one.
+    pub(super) fn expects(&self, plan: &Plan) -> bool {
+        plan.has_groundwork() && self.frame.as_ref().is_some_and(|frame| *frame == plan.frame())
+    }
+
+    /// Whether this zygote forked it.
+    pub(super) fn is_of(&self, zygote: &Arc<Zygote>) -> bool {
+        Arc::ptr_eq(&self.zygote, zygote)
+    }
+
+    /// Whether it is going to wait for some time yet.
+    pub(super) fn stays(&self) -> bool {
+        self.since.elapsed() < EXPECTING / 2
+    }
+}
+
+fn failed(step: &'static str) -> impl Fn(io::Error) -> NoTemplate {
+    let not_started = NotStarted::at(step);
+    move |error| NoTemplate::NotStarted(not_started(error))
 }
 
 /// Why there is no template.
@@ -131,23 +184,27 @@ impl Template {
         at_once: bool,
     ) -> Result<Self, NoTemplate> {
         let deadline = Instant::now() + SETUP_TIME;
-        let failed = |step: &'static str| {
-            let not_started = NotStarted::at(step);
-            move |error| NoTemplate::NotStarted(not_started(error))
-        };
+        let blank = Blank::ask(zygote, &resolved.plan)?;
+        Self::of(blank, resolved, spares, at_once, deadline)
+    }
+
+    /// Has a blank enter the layers of a plan. Of one that expected another plan, or ended meanwhile, an error may come: then one that expected
+    /// none is to be asked.
+    pub(super) fn of_blank(blank: Blank, resolved: Resolved, spares: bool, at_once: bool) -> Result<Self, NoTemplate> {
+        Self::of(blank, resolved, spares, at_once, Instant::now() + SETUP_TIME)
+    }
+
+    fn of(
+        blank: Blank,
+        resolved: Resolved,
+        spares: bool,
+        at_once: bool,
+        deadline: Instant,
+    ) -> Result<Self, NoTemplate> {
         let Resolved { plan, names } = resolved;
-        let (control, theirs) = socket_pair(SocketType::SEQPACKET).map_err(failed("socketpair"))?;
-        let request = Fork {
-            namespaces: spawn::namespace_flags(&plan),
-            asks: plan.asks(),
-            family: plan
-                .runs_programs()
-                .then(|| Family { limit: plan.family_limit(), orphaned: !plan.has_private_root() }),
-        };
-        zygote.fork(request, &theirs).map_err(|_| NoTemplate::NoZygote)?;
-        drop(theirs);
+        let Blank { control, zygote, .. } = blank;
         // If it is gone already, what it said before is still to be read.
-        let sent = send_plan(&control, &plan);
+        let sent = send_plan(&control, Purpose::Enter, &plan);
         if let Err(error) = sent
             && !matches!(error.raw_os_error(), Some(libc::EPIPE | libc::ECONNRESET))
         {
@@ -194,12 +251,18 @@ impl Template {
                     }),
                     spares,
                     pace: Pace::default(),
-                    _zygote: Arc::clone(zygote),
+                    zygote,
                 })
             }
             Ok(Readiness::Refused(refusal)) => Err(NoTemplate::Refused(refusal)),
             Err(error) => Err(failed("read the template's answer")(io::Error::other(error.to_string()))),
         }
+    }
+
+    /// Has another template get ready for the next plan that differs from this one's in its paths, if that is of use.
+    pub(super) fn next(&self) -> Option<Blank> {
+        let next = self.plan.has_groundwork().then(|| Blank::expect(&self.zygote, &self.plan))?;
+        next.ok()
     }
 
     /// The layers that it entered.
@@ -378,17 +441,18 @@ pub(super) enum NoWorker {
 }
 
 /// Sends a plan, cut into messages, with the streams that workers inherit.
-fn send_plan(control: &OwnedFd, plan: &Plan) -> io::Result<()> {
+fn send_plan(control: &OwnedFd, purpose: Purpose, plan: &Plan) -> io::Result<()> {
     let mut bytes = Vec::new();
     codec::encode(plan, &mut bytes, u64::from(u32::MAX)).map_err(|error| io::Error::other(error.to_string()))?;
     let streams = [(plan.stdout, rustix::stdio::stdout()), (plan.stderr, rustix::stdio::stderr())];
     let inherited: Vec<OwnedFd> = streams
         .into_iter()
-        .filter(|(stream, _)| *stream == Stream::Inherit)
+        .filter(|(stream, _)| purpose == Purpose::Enter && *stream == Stream::Inherit)
         .map(|(_, fd)| to_write_only(fd))
         .collect::<io::Result<_>>()?;
     let inherited: Vec<BorrowedFd<'_>> = inherited.iter().map(AsFd::as_fd).collect();
-    send(control.as_fd(), &(bytes.len() as u64).to_le_bytes(), &inherited)?;
+    let head = PlanHead { purpose, length: bytes.len() as u64 };
+    send(control.as_fd(), &head.to_bytes(), &inherited)?;
     bytes.chunks(LONGEST).try_for_each(|chunk| send(control.as_fd(), chunk, &[]))
 }
 

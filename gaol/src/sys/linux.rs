@@ -4,6 +4,7 @@ pub(crate) mod capabilities;
 pub(crate) mod clock;
 pub(crate) mod descriptors;
 pub(crate) mod family;
+pub(crate) mod groundwork;
 pub(crate) mod hygiene;
 pub(crate) mod landlock;
 pub(crate) mod limits;
@@ -22,6 +23,7 @@ use std::path::Path;
 use crate::plan::{Grant, Kind, Plan, Ports, Reason, Refusal};
 use crate::support::{Layer, Layers};
 
+use self::groundwork::Groundwork;
 use self::landlock::Opening;
 use self::namespaces::Ids;
 use self::seccomp::{Gate, Paths, Shape};
@@ -37,27 +39,29 @@ pub(crate) struct Entered {
 ///
 /// Where the filter asks, also gives the listener that it puts its questions to.
 ///
+/// With `groundwork` some of it is done already, for a plan that differs in its paths.
+///
 /// Runs in the *setup* window of a template: a single-threaded process forked into the namespaces that
 /// [`spawn::namespace_flags`] names, whose only descriptors are the three standard streams and its control socket.
 ///
 /// # Errors
 ///
 /// The refusal names the layer, the step and the errno. The process is then fit for nothing but exiting.
-pub(crate) fn enter(plan: &Plan, ids: Ids) -> Result<(Entered, Option<OwnedFd>), Refusal> {
+pub(crate) fn enter(
+    plan: &Plan,
+    ids: Ids,
+    groundwork: Option<Groundwork>,
+) -> Result<(Entered, Option<OwnedFd>), Refusal> {
     let abi = landlock::abi();
     requirements(plan, abi)?;
-    let mapped = limits::mapped().map_err(|error| refusal(Layer::Limits, "read /proc/self/statm", &error))?;
-    limits::bound_process_ids(plan);
-    if plan.layers.has(Layer::Hygiene) {
-        // An application keeps its terminal: whoever interrupts it there means it. Its filter keeps it from typing.
-        if !plan.narrows {
-            hygiene::leave_terminal();
-        }
-        hygiene::leave_directory()?;
-    }
+    let mut groundwork = match groundwork {
+        Some(groundwork) => groundwork,
+        None => Groundwork::lay(plan, ids)?,
+    };
+    groundwork.check(plan)?;
     let ruleset = if plan.layers.has(Layer::Landlock) { landlock::prepare(plan, abi)? } else { None };
     let ruleset = if plan.layers.has(Layer::Namespaces) {
-        namespaces::enter(plan, ids, ruleset)?
+        namespaces::enter(plan, groundwork.root.take(), ruleset)?
     } else {
         landlock::grant_paths(plan, ruleset, Opening::Name)?
     };
@@ -69,7 +73,7 @@ pub(crate) fn enter(plan: &Plan, ids: Ids) -> Result<(Entered, Option<OwnedFd>),
         hygiene::forbid_dumps()?;
     }
     if plan.layers.has(Layer::Limits) {
-        limits::enter(plan, mapped)?;
+        limits::enter(plan, groundwork.mapped)?;
     }
     capabilities::forbid_new_privileges()?;
     let landlocked = ruleset.is_some();
@@ -80,7 +84,7 @@ pub(crate) fn enter(plan: &Plan, ids: Ids) -> Result<(Entered, Option<OwnedFd>),
     if plan.layers.has(Layer::Seccomp) {
         sigsys::lead_to(plan.grants.iter().map(Grant::path).chain(plan.links.iter().map(|link| link.at.as_path())));
         sigsys::install_handler().map_err(|error| refusal(Layer::Seccomp, "rt_sigaction(SIGSYS)", &error))?;
-        listener = filter(plan)?;
+        listener = filter(plan, Some(&mut groundwork))?;
     }
     probe::canaries(plan, landlocked)?;
     let layers = if landlocked { plan.layers } else { plan.layers.without(Layer::Landlock) };
@@ -88,9 +92,10 @@ pub(crate) fn enter(plan: &Plan, ids: Ids) -> Result<(Entered, Option<OwnedFd>),
 }
 
 /// Puts the process under the template's filter. Gives the listener of one that asks.
-fn filter(plan: &Plan) -> Result<Option<OwnedFd>, Refusal> {
+fn filter(plan: &Plan, groundwork: Option<&mut Groundwork>) -> Result<Option<OwnedFd>, Refusal> {
     let shape = shape(plan);
-    let filter = seccomp::template_filter(&shape);
+    let assembled = groundwork.and_then(|groundwork| groundwork.take_filter(&shape));
+    let filter = assembled.unwrap_or_else(|| seccomp::template_filter(&shape));
     if shape.asks() {
         return notify::install(&filter).map(Some).map_err(|error| asking_refusal(plan, &error));
     }
@@ -151,7 +156,7 @@ pub(crate) fn narrow(plan: &Plan, mapped: u64, report: sigsys::Report) -> Result
         limits::lower_all(plan, mapped).map_err(partly)?;
     }
     if plan.layers.has(Layer::Seccomp) {
-        filter(plan).map_err(partly)?;
+        filter(plan, None).map_err(partly)?;
     }
     settle(plan, report).map_err(partly)?;
     probe::canaries(plan, landlocked).map_err(partly)

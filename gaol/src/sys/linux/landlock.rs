@@ -5,14 +5,14 @@
 //! One raw system call asks for the ABI version, which neither `landlock` nor `rustix` offers: it has no pointer argument.
 #![allow(unsafe_code)]
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, NetPort, PathBeneath, Ruleset, RulesetAttr,
     RulesetCreated, RulesetCreatedAttr, RulesetError, Scope,
 };
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{CWD, Mode, OFlags};
 
 use super::{own_refusal, refusal, refusal_for};
 use crate::plan::{Grant, Identity, Kind, Plan, Ports, Reason, Refusal, Rights};
@@ -172,8 +172,24 @@ pub(crate) fn grant_paths(
 
 /// Opens a granted path by its real name and checks that it is what the parent saw.
 pub(crate) fn open(grant: &Grant, layer: Layer, opening: Opening) -> Result<OwnedFd, Refusal> {
+    open_at(CWD, grant.path(), grant, layer, opening)
+}
+
+/// The same where `root` is the root that the parent sees, and not this process's.
+pub(crate) fn open_beneath(root: impl AsFd, grant: &Grant, layer: Layer, opening: Opening) -> Result<OwnedFd, Refusal> {
+    let name = grant.path().strip_prefix("/").unwrap_or(grant.path());
+    let name = if name.as_os_str().is_empty() { Path::new(".") } else { name };
+    open_at(root.as_fd(), name, grant, layer, opening)
+}
+
+fn open_at(
+    directory: BorrowedFd<'_>,
+    path: &Path,
+    grant: &Grant,
+    layer: Layer,
+    opening: Opening,
+) -> Result<OwnedFd, Refusal> {
     let object = || grant.path().display().to_string();
-    let path: &Path = grant.path();
     let failed = |error: rustix::io::Errno| {
         let refusal = refusal_for(layer, "open a granted path", object(), &error.into());
         match error {
@@ -190,7 +206,8 @@ pub(crate) fn open(grant: &Grant, layer: Layer, opening: Opening) -> Result<Owne
         Opening::Contents if grant.rights.read || grant.kind == Kind::Directory => OFlags::RDONLY | OFlags::NONBLOCK,
         Opening::Contents => OFlags::WRONLY | OFlags::NONBLOCK,
     };
-    let fd = rustix::fs::open(path, access | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty()).map_err(failed)?;
+    let access = access | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let fd = rustix::fs::openat(directory, path, access, Mode::empty()).map_err(failed)?;
     let stat = rustix::fs::fstat(&fd).map_err(failed)?;
     if (Identity { device: stat.st_dev, inode: stat.st_ino }) != grant.identity {
         return Err(own_refusal(layer, "find what the parent saw", object(), Reason::Changed));

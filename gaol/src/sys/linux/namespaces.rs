@@ -41,25 +41,58 @@ const SCAFFOLD: &CStr = c"/proc";
 /// The private root holds directories and links only; this is room for tens of thousands of them.
 const ROOT_OPTIONS: [(&CStr, &CStr); 3] = [(c"size", c"16m"), (c"nr_inodes", c"65536"), (c"mode", c"0755")];
 
-/// Makes the namespaces that the process was forked into its home. The paths are added to `ruleset` on the way, by the very
-/// descriptors that are bound into the root.
-pub(crate) fn enter(plan: &Plan, ids: Ids, mut ruleset: Option<Preparing>) -> Result<Option<Preparing>, Refusal> {
+/// A private root that is the process's root already. Nothing is in it yet.
+pub(crate) struct Prepared {
+    root: OwnedFd,
+    /// The root before it, whose mounts are still there.
+    old: OwnedFd,
+}
+
+/// Makes the namespaces that the process was forked into its own.
+pub(crate) fn isolate(ids: Ids) -> Result<(), Refusal> {
     map_ids(ids)?;
     rustix::mount::mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)
-        .map_err(refused("mount(MS_REC | MS_PRIVATE)"))?;
+        .map_err(refused("mount(MS_REC | MS_PRIVATE)"))
+}
+
+/// Makes an empty tmpfs the root. The old one stays within reach of a descriptor, and on top of the new one.
+pub(crate) fn prepare() -> Result<Prepared, Refusal> {
+    let old = open_root()?;
+    let root = make_root()?;
+    attach(&root)?;
+    exchange(&root)?;
+    Ok(Prepared { root, old })
+}
+
+/// Makes the private root of a process that was isolated hold what is granted, and nothing else. The paths are added to `ruleset` on the way,
+/// by the very descriptors that are bound into the root.
+pub(crate) fn enter(
+    plan: &Plan,
+    prepared: Option<Prepared>,
+    mut ruleset: Option<Preparing>,
+) -> Result<Option<Preparing>, Refusal> {
+    let (root, old) = match prepared {
+        Some(Prepared { root, old }) => (Some(root), old),
+        None => (None, open_root()?),
+    };
     let mut trees = Vec::with_capacity(plan.grants.len());
     for grant in &plan.grants {
-        let fd = landlock::open(grant, Layer::Namespaces, Opening::Name)?;
+        let fd = landlock::open_beneath(&old, grant, Layer::Namespaces, Opening::Name)?;
         if let Some(preparing) = ruleset {
             ruleset = Some(preparing.grant(grant, &fd)?);
         }
         trees.push(copy_tree(grant, fd)?);
     }
-    // Where "/" itself is granted (it sorts first), its copy is the root; else the root is an empty tmpfs.
-    let whole = plan.grants.first().is_some_and(|grant| grant.path() == Path::new("/"));
-    let root = if whole { trees.remove(0) } else { make_root()? };
-    rustix::mount::move_mount(&root, c"", CWD, SCAFFOLD, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
-        .map_err(refused("move_mount(root)"))?;
+    // Where "/" itself is granted (it sorts first), its copy is the root, and none was prepared.
+    let whole = root.is_none();
+    let root = match root {
+        Some(root) => root,
+        None => {
+            let root = trees.remove(0);
+            attach(&root)?;
+            root
+        }
+    };
     // What is inside of a granted tree is there already, and not ours to make.
     let within = |path: &Path| plan.grants.iter().any(|outer| path != outer.path() && path.starts_with(outer.path()));
     for link in plan.links.iter().filter(|link| !within(&link.at)) {
@@ -71,12 +104,25 @@ pub(crate) fn enter(plan: &Plan, ids: Ids, mut ruleset: Option<Preparing>) -> Re
         }
         bind(&root, grant, tree.as_fd())?;
     }
-    if !whole {
+    if whole {
+        exchange(&root)?;
+    } else {
         set_attributes(root.as_fd(), libc::MOUNT_ATTR_RDONLY | HARMLESS, false)
             .map_err(refused_io("mount_setattr(root)"))?;
     }
-    pivot(&root)?;
+    leave_old(&root)?;
     Ok(ruleset)
+}
+
+fn open_root() -> Result<OwnedFd, Refusal> {
+    rustix::fs::open(c"/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+        .map_err(refused("open(\"/\")"))
+}
+
+/// Attaches what is going to be the root.
+fn attach(root: &OwnedFd) -> Result<(), Refusal> {
+    rustix::mount::move_mount(root, c"", CWD, SCAFFOLD, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
+        .map_err(refused("move_mount(root)"))
 }
 
 /// Nothing in a mount may raise privileges, name a device, or be executed.
@@ -207,10 +253,16 @@ fn make_parents(root: &OwnedFd, path: &Path) -> Result<PathBuf, Refusal> {
     Ok(name.to_path_buf())
 }
 
-/// Makes `root` the root and lets go of the old one, so that no descriptor, directory or mount leads back.
-fn pivot(root: &OwnedFd) -> Result<(), Refusal> {
+/// Makes `root` the root, and puts the old one on top of it.
+fn exchange(root: &OwnedFd) -> Result<(), Refusal> {
     rustix::process::fchdir(root).map_err(refused("fchdir(root)"))?;
-    rustix::process::pivot_root(c".", c".").map_err(refused("pivot_root"))?;
+    rustix::process::pivot_root(c".", c".").map_err(refused("pivot_root"))
+}
+
+/// Lets go of the old root, which is on top of this one, so that no directory or mount leads back. The descriptors that do are closed by
+/// their owners.
+fn leave_old(root: &OwnedFd) -> Result<(), Refusal> {
+    rustix::process::fchdir(root).map_err(refused("fchdir(root)"))?;
     rustix::mount::unmount(c".", UnmountFlags::DETACH).map_err(refused("umount2(MNT_DETACH)"))?;
     rustix::process::chdir(c"/").map_err(refused("chdir(\"/\")"))
 }

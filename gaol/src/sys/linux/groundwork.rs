@@ -1,0 +1,76 @@
+//! What of entering the layers does not depend on the paths of a plan, so that it can be done before they are known.
+//!
+//! It costs more than what is left to do then: a call whose profile names its arguments need not wait for it.
+
+use seccompiler::BpfProgram;
+
+use super::namespaces::{self, Ids, Prepared};
+use super::seccomp::{self, Shape};
+use super::{hygiene, limits, own_refusal, refusal, shape};
+use crate::plan::{Plan, Reason, Refusal};
+use crate::support::Layer;
+
+/// A process that has begun to enter the layers of a plan.
+pub(crate) struct Groundwork {
+    /// The plan, but for its paths.
+    frame: Plan,
+    /// What the process had mapped, in bytes.
+    pub(super) mapped: u64,
+    /// Its root, where the plan does not say that this is to be the whole tree.
+    pub(super) root: Option<Prepared>,
+    /// The filter of plans of this shape.
+    filter: Option<(Shape, BpfProgram)>,
+}
+
+impl Groundwork {
+    /// Lays it for a plan like this one, with whatever paths. This cannot be undone.
+    ///
+    /// # Errors
+    ///
+    /// As of [`super::enter`].
+    pub(crate) fn lay(plan: &Plan, ids: Ids) -> Result<Self, Refusal> {
+        let mapped = limits::mapped().map_err(|error| refusal(Layer::Limits, "read /proc/self/statm", &error))?;
+        limits::bound_process_ids(plan);
+        if plan.layers.has(Layer::Hygiene) {
+            // An application keeps its terminal: whoever interrupts it there means it. Its filter keeps it from typing.
+            if !plan.narrows {
+                hygiene::leave_terminal();
+            }
+            hygiene::leave_directory()?;
+        }
+        let root = if plan.layers.has(Layer::Namespaces) {
+            namespaces::isolate(ids)?;
+            if plan.sees_everything() { None } else { Some(namespaces::prepare()?) }
+        } else {
+            None
+        };
+        Ok(Self { frame: plan.frame(), mapped, root, filter: None })
+    }
+
+    /// Assembles the filter as well, which takes as long as the rest.
+    pub(crate) fn with_filter(mut self, plan: &Plan) -> Self {
+        if plan.layers.has(Layer::Seccomp) {
+            let shape = shape(plan);
+            self.filter = Some((shape, seccomp::template_filter(&shape)));
+        }
+        self
+    }
+
+    /// Whether it was laid for a plan like this one.
+    pub(super) fn check(&self, plan: &Plan) -> Result<(), Refusal> {
+        if self.frame == plan.frame() && self.root.is_some() == (plan.has_private_root() && !plan.sees_everything()) {
+            return Ok(());
+        }
+        Err(own_refusal(
+            Layer::Hygiene,
+            "enter the layers of the plan that was announced",
+            String::new(),
+            Reason::Changed,
+        ))
+    }
+
+    /// The filter, if it is for this shape.
+    pub(super) fn take_filter(&mut self, shape: &Shape) -> Option<BpfProgram> {
+        self.filter.take().filter(|(prepared, _)| prepared == shape).map(|(_, filter)| filter)
+    }
+}
