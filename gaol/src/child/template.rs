@@ -102,10 +102,9 @@ fn prepare(control: &OwnedFd, asking: Option<OwnedFd>, ids: Ids) -> Result<(Plan
 fn wait_for_plan(control: &OwnedFd) {
     let time = Timespec { tv_sec: i64::try_from(EXPECTING.as_secs()).unwrap_or(i64::MAX), tv_nsec: 0 };
     let mut fds = [PollFd::new(control, PollFlags::IN)];
-    match rustix::io::retry_on_intr(|| rustix::event::poll(&mut fds, Some(&time))) {
-        Ok(0) => exit_now(0),
-        // What went wrong is seen again.
-        Ok(_) | Err(_) => {}
+    // What goes wrong here is seen again.
+    if rustix::io::retry_on_intr(|| rustix::event::poll(&mut fds, Some(&time))) == Ok(0) {
+        exit_now(0);
     }
 }
 
