@@ -4,6 +4,8 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::os::unix::fs::FileExt;
 
+use rustix::net::RecvFlags;
+
 use crate::sys::descriptors::receive_some;
 use crate::wire::codec::Aside;
 use crate::wire::{self, HEADER, Header, Kind};
@@ -39,7 +41,7 @@ impl<'a> Room<'a> {
             rest = &rest[count..];
         }
         let mut answer = [0; HEADER];
-        let received = receive_some(self.channel, &mut answer, 1)?;
+        let received = receive_some(self.channel, &mut answer, 1, RecvFlags::empty())?;
         let memory = received.descriptors.into_iter().next().filter(|_| received.bytes == HEADER);
         self.memory = Some(memory.ok_or(io::ErrorKind::UnexpectedEof)?.into());
         (self.at, self.end) = (0, wanted);

@@ -11,11 +11,11 @@ use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::panic::{AssertUnwindSafe, PanicHookInfo};
-use std::sync::Mutex;
-use std::time::Duration;
+use std::sync::{LazyLock, Mutex};
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::net::Shutdown;
+use rustix::net::{RecvFlags, Shutdown};
 use rustix::process::{Pid, Signal};
 
 use super::room::Room;
@@ -58,6 +58,10 @@ impl EntryTable {
     }
 }
 
+/// How many processors there are. Found out in the zygote, which may look.
+pub(super) static PROCESSORS: LazyLock<usize> =
+    LazyLock::new(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
+
 /// How much of a call is received at once, head and all.
 const FIRST: usize = 4096;
 
@@ -88,10 +92,11 @@ pub(super) fn main(
     }
     // Every panic ends here, also one in gaol's own code or in a destructor.
     let _ = std::panic::catch_unwind(AssertUnwindSafe(|| {
-        while serve(setup, &mut channel).is_ok() {
-            if !setup.plan.reused {
-                break;
-            }
+        let mut looks = false;
+        while let Ok(waited) = serve(setup, &mut channel, looks)
+            && setup.plan.reused
+        {
+            looks = *PROCESSORS > 1 && waited < 4 * LOOK;
         }
     }));
     // The end of the channel is the end of the reply; the application does not wait for the rest.
@@ -179,7 +184,7 @@ fn rehearse(channel: &std::fs::File) {
     let _ = std::panic::catch_unwind(AssertUnwindSafe(|| crossing::rehearse(request)));
     let _ = io::stdout().flush();
     // Neither can do anything: what is no socket has no message, and nothing is what is written.
-    let _ = receive_some(rustix::stdio::stdin(), &mut [0; FIRST], wire::descriptors::MOST + 1);
+    let _ = receive_some(rustix::stdio::stdin(), &mut [0; FIRST], wire::descriptors::MOST + 1, RecvFlags::empty());
     let _ = (&mut &*channel).write(&[]);
 }
 
@@ -195,16 +200,22 @@ fn is_called(channel: &std::fs::File) -> bool {
     wait(Stay::WHILE) || rustix::net::shutdown(channel, Shutdown::Read).is_err() || wait(Duration::ZERO)
 }
 
-/// Runs one call. An error means that there is no other to come.
-fn serve(setup: &Setup<'_>, channel: &mut std::fs::File) -> io::Result<()> {
+/// How long a kept worker looks for its next call before it sleeps: where calls come one after the other, the next is here sooner than the
+/// process would be asleep and awake again. Only then, and where there is a processor for the application beside this one.
+const LOOK: Duration = Duration::from_micros(50);
+
+/// Runs one call, and gives how long it waited for it. An error means that there is no other to come.
+fn serve(setup: &Setup<'_>, channel: &mut std::fs::File, looks: bool) -> io::Result<Duration> {
+    let begun = Instant::now();
     let mut first = [0; FIRST];
-    let (call, received, mut beside) = receive_head(channel, &mut first)?;
+    let (call, received, mut beside) = receive_head(channel, &mut first, looks.then(|| begun + LOOK))?;
+    let waited = begun.elapsed();
     let length = usize::try_from(call.length).map_err(io::Error::other)?;
     set_current(&call);
     let begun = &first[HEADER..received];
     let mut payload = Vec::new();
     if payload.try_reserve_exact(length).is_err() {
-        return send(channel, &call, Reply::new(Kind::OutOfMemory, &[]));
+        return send(channel, &call, Reply::new(Kind::OutOfMemory, &[])).map(|()| waited);
     }
     payload.extend_from_slice(begun);
     let missing = call.length.checked_sub(begun.len() as u64).ok_or(io::ErrorKind::InvalidData)?;
@@ -214,7 +225,7 @@ fn serve(setup: &Setup<'_>, channel: &mut std::fs::File) -> io::Result<()> {
     let shared = usize::from(call.aside > 0);
     if beside.len() != shared + call.descriptors as usize {
         let reason = "there is no room for the descriptors that came with the call; allow more with `files = …`";
-        return send(channel, &call, Reply::new(Kind::Unable, reason.as_bytes()));
+        return send(channel, &call, Reply::new(Kind::Unable, reason.as_bytes())).map(|()| waited);
     }
     let descriptors = beside.split_off(shared);
     let (environment, arguments) = payload.split_at(usize::try_from(call.prefix).map_err(io::Error::other)?);
@@ -237,16 +248,28 @@ fn serve(setup: &Setup<'_>, channel: &mut std::fs::File) -> io::Result<()> {
         }
     };
     drop(room);
-    send(channel, &call, reply)
+    send(channel, &call, reply).map(|()| waited)
 }
 
 /// Receives the head of a call with the descriptors that come with its first byte, and as much of the rest as there is room for. Gives how
 /// many bytes that is, head and all. No other call follows before this one is answered.
-fn receive_head(channel: &std::fs::File, first: &mut [u8; FIRST]) -> io::Result<(Header, usize, Vec<OwnedFd>)> {
+fn receive_head(
+    channel: &std::fs::File,
+    first: &mut [u8; FIRST],
+    mut look: Option<Instant>,
+) -> io::Result<(Header, usize, Vec<OwnedFd>)> {
     let mut descriptors = Vec::new();
     let mut at = 0;
     while at < HEADER {
-        let received = receive_some(channel.as_fd(), &mut first[at..], wire::descriptors::MOST + 1)?;
+        let flags = if look.is_some() { RecvFlags::DONTWAIT } else { RecvFlags::empty() };
+        let received = match receive_some(channel.as_fd(), &mut first[at..], wire::descriptors::MOST + 1, flags) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                look = look.filter(|until| Instant::now() < *until);
+                std::hint::spin_loop();
+                continue;
+            }
+            received => received?,
+        };
         if received.bytes == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }

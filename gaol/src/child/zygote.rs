@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::LazyLock;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::{Mode, OFlags};
@@ -79,6 +80,7 @@ fn start(control: &OwnedFd) -> Result<Infallible, (&'static str, io::Error)> {
     let _ = rustix::process::chdir("/");
     raise_descriptor_limit();
     super::worker::record_panics();
+    LazyLock::force(&super::worker::PROCESSORS);
     strays::adopt();
 
     let application = greet(control)?;

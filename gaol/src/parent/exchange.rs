@@ -158,12 +158,7 @@ struct Exchange<'a> {
 impl Exchange<'_> {
     fn run(&mut self, template: &Template, output: &mut Output) -> Answer {
         let whole = self.request.len();
-        if self.terms.reused {
-            // What it printed for the call before is no part of this one.
-            drain(self.worker, &mut Output::default());
-        }
-        // What a kept worker says between two calls answers neither: it is not asked again.
-        if self.terms.reused && (self.receive().is_err() || !self.received.is_empty() || !self.open) {
+        if self.terms.reused && !is_quiet(self.worker) {
             return Answer::NeverBegan;
         }
         let begun = Instant::now();
@@ -173,7 +168,7 @@ impl Exchange<'_> {
         if !self.open && self.request.len() == whole {
             return Answer::NeverBegan;
         }
-        let mut look = template.pace.look();
+        let mut look = self.worker.at_leisure.then(|| template.pace.look()).flatten();
         loop {
             if let Err(answer) = self.send().and_then(|()| self.receive()) {
                 return answer;
@@ -338,6 +333,9 @@ impl Exchange<'_> {
             }
             if self.is_whole() && self.header.is_some_and(|header| header.kind == Kind::Room) {
                 self.make_room()?;
+            } else if self.is_whole() && self.terms.reused {
+                // What it says beyond that is found before it is called again.
+                return Ok(());
             }
         }
         Ok(())
@@ -515,6 +513,21 @@ fn read_output(fd: &OwnedFd, output: &mut Output) -> bool {
             true
         }
     }
+}
+
+/// Whether a kept worker waits for its next call and does nothing else: what it says between two calls answers neither, and then it is not
+/// asked again. What it printed for the call before is no part of the next one.
+fn is_quiet(worker: &Worker) -> bool {
+    let mut fds = vec![PollFd::new(&worker.channel, PollFlags::IN)];
+    fds.extend(worker.output.as_ref().map(|output| PollFd::new(output, PollFlags::IN)));
+    let polled = rustix::io::retry_on_intr(|| rustix::event::poll(&mut fds, Some(&rustix::event::Timespec::default())));
+    if polled.is_err() || !fds[0].revents().is_empty() {
+        return false;
+    }
+    if fds.get(1).is_some_and(|output| !output.revents().is_empty()) {
+        drain(worker, &mut Output::default());
+    }
+    true
 }
 
 /// Reads what a worker that is over has left in the pipe: at most what a pipe holds, for it may not be dead yet.

@@ -157,6 +157,8 @@ pub(super) struct Worker {
     pub(super) status: OwnedFd,
     /// What it prints, where that is captured.
     pub(super) output: Option<OwnedFd>,
+    /// It stood ready, and its template had nothing else to do.
+    pub(super) at_leisure: bool,
 }
 
 impl Drop for Worker {
@@ -310,7 +312,9 @@ impl Template {
             }
             _gone = ready.stale();
             if let Some(spare) = ready.workers.pop_front() {
-                return Ok(spare.worker);
+                let mut worker = spare.worker;
+                worker.at_leisure = ready.asked == 0;
+                return Ok(worker);
             }
             if self.spares && since.is_some_and(|since| since < FAST) {
                 ready.wanted = (ready.wanted + 1).min(most_spares());
@@ -399,7 +403,7 @@ impl Template {
         let (channel, pidfd, status) = (descriptors.next()?, descriptors.next()?, descriptors.next()?);
         let output = descriptors.next();
         let captures = self.plan.stdout == Stream::Capture || self.plan.stderr == Stream::Capture;
-        (output.is_some() == captures).then_some(Worker { channel, pidfd, status, output })
+        (output.is_some() == captures).then_some(Worker { channel, pidfd, status, output, at_leisure: false })
     }
 }
 

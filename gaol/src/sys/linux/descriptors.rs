@@ -110,12 +110,17 @@ pub(crate) fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8], flags: RecvFlag
 /// Receives what there is of a stream, with at most `most` descriptors (and never more than 65), which are closed by an exec.
 ///
 /// What the kernel had no room for is not among them: whoever asked knows how many to expect.
-pub(crate) fn receive_some(socket: BorrowedFd<'_>, buffer: &mut [u8], most: usize) -> io::Result<Received> {
+pub(crate) fn receive_some(
+    socket: BorrowedFd<'_>,
+    buffer: &mut [u8],
+    most: usize,
+    flags: RecvFlags,
+) -> io::Result<Received> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(65))];
     let length = rustix::cmsg_space!(ScmRights(most)).min(space.len());
     let mut control = RecvAncillaryBuffer::new(&mut space[..length]);
     let message = rustix::io::retry_on_intr(|| {
-        rustix::net::recvmsg(socket, &mut [IoSliceMut::new(buffer)], &mut control, RecvFlags::CMSG_CLOEXEC)
+        rustix::net::recvmsg(socket, &mut [IoSliceMut::new(buffer)], &mut control, flags | RecvFlags::CMSG_CLOEXEC)
     })?;
     let mut descriptors: Vec<OwnedFd> = Vec::new();
     for entry in control.drain() {
