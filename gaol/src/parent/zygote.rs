@@ -7,10 +7,11 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags};
 use rustix::net::{RecvFlags, SocketType};
 use rustix::process::PidfdFlags;
 
-use super::wait::{Readable, wait_readable};
+use super::wait::{Readable, poll_until, wait_readable};
 use crate::message::{Asked, Fork, Greeting, Hello, Watch, ZYGOTE_ARGUMENT, send};
 use crate::sys::descriptors::{above_streams, is_secure_execution, receive, socket_pair};
 use crate::sys::notify::Rules;
@@ -111,10 +112,11 @@ impl Zygote {
         }
     }
 
-    /// Whether it has ended.
+    /// Whether it has ended, or is about to.
     pub(super) fn is_gone(&self) -> bool {
-        // A pidfd becomes readable when its process ends.
-        wait_readable(self.pidfd.as_fd(), Some(Instant::now())).is_ok_and(|readable| readable == Readable::Yes)
+        // A process closes what it has open before its pidfd says that it has ended. It sends nothing after its greeting unless it is asked.
+        let mut fds = [PollFd::new(&self.control, PollFlags::IN), PollFd::new(&self.pidfd, PollFlags::IN)];
+        poll_until(&mut fds, Some(Instant::now())).is_ok_and(|readable| readable == Readable::Yes)
     }
 }
 
