@@ -213,9 +213,8 @@ impl Template {
             // It waits for a plan that is not going to come: it ends when its socket closes.
             return Err(failed("send the plan and the streams that are inherited")(error));
         }
-        if at_once {
-            let _ = send(control.as_fd(), Stay::ForGood.to_bytes(), &[]);
-        }
+        // What could not be asked for is asked for later.
+        let asked = at_once && send(control.as_fd(), Stay::ForGood.to_bytes(), &[]).is_ok();
         let mut buffer = vec![0; LONGEST];
         match wait_readable(control.as_fd(), Some(deadline)).map_err(failed("poll"))? {
             Readable::Yes => {}
@@ -245,8 +244,8 @@ impl Template {
                     plan,
                     ready: Mutex::new(Ready {
                         workers: VecDeque::new(),
-                        asked: usize::from(at_once),
-                        asked_for_good: at_once,
+                        asked: usize::from(asked),
+                        asked_for_good: asked,
                         waiting: 0,
                         wanted: usize::from(spares),
                         taken: None,
@@ -294,7 +293,8 @@ impl Template {
         let mut ready = self.ready();
         self.take_in_arrived(&mut ready);
         let _gone = ready.stale();
-        self.top_up(&mut ready);
+        // A spare that could not be asked for is asked for by the next call.
+        let _ = self.top_up(&mut ready);
     }
 
     /// Takes a worker: one that is at hand, or else the next that arrives. Any number of threads may wait: each message is one whole worker.
@@ -320,7 +320,16 @@ impl Template {
                 ready.wanted = (ready.wanted + 1).min(most_spares());
             }
             ready.waiting += 1;
-            self.top_up(ready);
+            if let Err(error) = self.top_up(ready)
+                && ready.asked < ready.waiting
+            {
+                // Nothing is going to come for this thread.
+                ready.waiting -= 1;
+                return Err(match error.raw_os_error() {
+                    Some(libc::EPIPE | libc::ECONNRESET) => NoWorker::NoTemplate,
+                    _ => NoWorker::Failed("ask for a worker", error),
+                });
+            }
         }
         let received = self.receive();
         let mut ready = self.ready();
@@ -345,15 +354,15 @@ impl Template {
     }
 
     /// Asks for as many workers as are to stand ready, and one for each thread that waits.
-    fn top_up(&self, ready: &mut Ready) {
+    fn top_up(&self, ready: &mut Ready) -> io::Result<()> {
         while ready.workers.len() + ready.asked < ready.wanted + ready.waiting {
             let has_one = ready.asked_for_good || ready.workers.iter().any(|spare| spare.stay == Stay::ForGood);
             let stay = if self.spares && has_one { Stay::ForAWhile } else { Stay::ForGood };
+            send(self.control.as_fd(), stay.to_bytes(), &[])?;
             ready.asked += 1;
             ready.asked_for_good |= stay == Stay::ForGood;
-            // A template that is gone says so when a worker is received.
-            let _ = send(self.control.as_fd(), stay.to_bytes(), &[]);
         }
+        Ok(())
     }
 
     /// Waits for a worker that was asked for.
