@@ -259,7 +259,7 @@ impl Application {
                 {
                     layers = layers.without(Layer::Namespaces);
                     // Where they are only used up (ENOSPC), the next template may have better luck.
-                    if refusal.object.is_empty() && refusal.errno != libc::ENOSPC {
+                    if refusal.object.is_empty() && refusal.is_for_good() {
                         let _ = self.no_namespaces.set(refusal);
                     }
                 }
@@ -321,7 +321,7 @@ impl Application {
         }
         let entered = match self.make(&kinds.0, layers, false, Purpose::Kind) {
             Ok(template) => Ok(template.layers()),
-            Err(Unavailable::Refused(refusal)) if refusal.reason != Reason::Resources => Err(refusal),
+            Err(Unavailable::Refused(refusal)) if refusal.is_for_good() => Err(refusal),
             Err(other) => return Err(other),
         };
         possible.insert(kinds, entered.clone());

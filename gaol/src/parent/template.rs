@@ -485,4 +485,23 @@ impl Refusal {
     pub(super) fn is_worth_another_look(&self) -> bool {
         self.reason == Reason::Changed
     }
+
+    /// The system has not got what was refused, and is not going to have it: the answer may be kept. Anything else is asked for again.
+    pub(super) fn is_for_good(&self) -> bool {
+        match self.reason {
+            Reason::Changed | Reason::Resources => false,
+            Reason::Layer | Reason::Operation | Reason::Canary => matches!(
+                self.errno,
+                // 0: gaol's own.
+                0 | libc::EPERM
+                    | libc::EACCES
+                    | libc::ENOSYS
+                    | libc::EINVAL
+                    | libc::EOPNOTSUPP
+                    | libc::ENODEV
+                    | libc::EROFS
+                    | libc::EUSERS
+            ),
+        }
+    }
 }
