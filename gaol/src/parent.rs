@@ -223,6 +223,10 @@ impl PendingCall {
             };
             let mut output = Output::default();
             let answer = exchange(&worker, &outgoing, &terms, &template, &mut output);
+            if let (Answer::Ended { orphaned: true, .. }, Some(key)) = (&answer, &self.key) {
+                // Its other workers may look alive for a moment: the next call is not to be made on one of them.
+                application.forget(key, &template);
+            }
             // One that panicked is not used again: what the function left half done is not known.
             let replied = match answer {
                 Answer::Reply(Back { kind: Kind::Returned | Kind::Failed | Kind::FailedInWords, .. }) if reused => {
@@ -247,10 +251,10 @@ impl PendingCall {
             return Err(match answer {
                 Answer::NeverBegan => continue,
                 Answer::Reply(_) => unreachable!("handled above"),
-                Answer::Ended { ended, report: Some((kind, payload)) } => {
+                Answer::Ended { ended, report: Some((kind, payload)), .. } => {
                     self.reported(kind, &payload, Some(ended), call)
                 }
-                Answer::Ended { ended, report: None } => self.ended(ended, call),
+                Answer::Ended { ended, report: None, .. } => self.ended(ended, call),
                 Answer::TimedOut => Error::TimedOut { call, limit: limits.time.unwrap_or_default() },
                 Answer::CpuExceeded => Error::CpuExceeded { call, limit: limits.cpu.unwrap_or_default() },
                 Answer::Unbelievable(problem) => Error::Protocol { call, problem },

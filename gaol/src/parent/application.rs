@@ -206,7 +206,7 @@ impl Application {
     }
 
     /// Lets go of a template that is gone, or whose paths mean something else now. Calls that are under way keep it until they end.
-    fn forget(&self, key: &Key, template: &Arc<Template>) {
+    pub(super) fn forget(&self, key: &Key, template: &Arc<Template>) {
         let mut templates = self.templates.write().unwrap_or_else(PoisonError::into_inner);
         if templates.get(key).is_some_and(|current| Arc::ptr_eq(current, template)) {
             templates.remove(key);

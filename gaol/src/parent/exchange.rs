@@ -57,6 +57,8 @@ pub(super) enum Answer {
     Ended {
         ended: Ended,
         report: Option<(Kind, Vec<u8>)>,
+        /// The template is gone as well: nobody has said how the worker ended.
+        orphaned: bool,
     },
     TimedOut,
     CpuExceeded,
@@ -101,6 +103,7 @@ pub(super) fn exchange(
         rooms: Vec::new(),
         header: None,
         ended: None,
+        orphaned: false,
         open: true,
         output_open: worker.output.is_some(),
         idle: false,
@@ -146,6 +149,8 @@ struct Exchange<'a> {
     rooms: Vec<(OwnedFd, u64)>,
     header: Option<Header>,
     ended: Option<Ended>,
+    /// Nobody is left to say how.
+    orphaned: bool,
     /// The worker's end of the channel is open, as far as is known.
     open: bool,
     output_open: bool,
@@ -236,7 +241,7 @@ impl Exchange<'_> {
             self.output_open = read_output(fd, output);
         }
         if status_ready {
-            self.ended = Some(read_status(&self.worker.status));
+            self.read_status();
         }
         // Looked at every time: a child that keeps its descriptors busy is not to live longer for it.
         let now = Instant::now();
@@ -431,6 +436,15 @@ impl Exchange<'_> {
         self.header.is_some_and(|header| self.received.len() as u64 == HEADER as u64 + header.length)
     }
 
+    /// Reads how the worker ended. A template that is gone took its workers with it.
+    fn read_status(&mut self) -> Ended {
+        let mut bytes = [0; Ended::BYTES];
+        let said = rustix::io::retry_on_intr(|| rustix::io::read(&self.worker.status, &mut bytes));
+        self.orphaned = said != Ok(Ended::BYTES);
+        let ended = if self.orphaned { Ended::Killed(libc::SIGKILL) } else { Ended::from_bytes(bytes) };
+        *self.ended.insert(ended)
+    }
+
     /// Decides once there is enough to decide on.
     fn conclude(&mut self) -> Option<Answer> {
         if self.is_whole()
@@ -456,7 +470,7 @@ impl Exchange<'_> {
                 let grace = Instant::now() + GRACE;
                 let until = self.deadline.map_or(grace, |deadline| deadline.min(grace));
                 match wait_readable(self.worker.status.as_fd(), Some(until)) {
-                    Ok(Readable::Yes) => read_status(&self.worker.status),
+                    Ok(Readable::Yes) => self.read_status(),
                     Ok(Readable::Late) if until < grace => return Some(Answer::TimedOut),
                     Ok(Readable::Late) => return Some(Answer::Unbelievable(ProtocolProblem::Closed)),
                     Err(error) => return Some(Answer::Broken("poll", error)),
@@ -478,7 +492,8 @@ impl Exchange<'_> {
         if let Some(kind @ (Kind::Returned | Kind::Failed | Kind::FailedInWords)) = kind {
             return Some(self.back(kind).map_or_else(Answer::Unbelievable, Answer::Reply));
         }
-        Some(Answer::Ended { ended, report: kind.map(|kind| (kind, self.received.split_off(HEADER))) })
+        let orphaned = self.orphaned;
+        Some(Answer::Ended { ended, orphaned, report: kind.map(|kind| (kind, self.received.split_off(HEADER))) })
     }
 }
 
@@ -490,15 +505,6 @@ fn send_some(channel: &OwnedFd, bytes: &[u8], descriptors: &[BorrowedFd<'_>]) ->
         control.push(SendAncillaryMessage::ScmRights(descriptors));
     }
     rustix::net::sendmsg(channel, &[IoSlice::new(bytes)], &mut control, SendFlags::NOSIGNAL | SendFlags::DONTWAIT)
-}
-
-/// How the worker ended. A template that is gone took its workers with it.
-fn read_status(status: &OwnedFd) -> Ended {
-    let mut bytes = [0; Ended::BYTES];
-    match rustix::io::retry_on_intr(|| rustix::io::read(status, &mut bytes)) {
-        Ok(Ended::BYTES) => Ended::from_bytes(bytes),
-        _ => Ended::Killed(libc::SIGKILL),
-    }
 }
 
 /// Reads what there is of the output; false once it has ended.
