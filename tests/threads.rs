@@ -193,6 +193,24 @@ fn calls_with_profiles_of_their_own_leave_nothing_behind() {
     });
 }
 
+/// Without a pid namespace a worker that ends after its template falls to the zygote.
+#[test]
+fn workers_that_end_after_their_template_are_reaped() {
+    Alone::new("workers_that_end_after_their_template_are_reaped").run(|| {
+        let _guard = gaol::controls::without(&[Layer::Namespaces]);
+        let call = || assert!(reads(Path::new("/usr/share")).expect("a call"));
+        (0..40).for_each(|_| call());
+        let [zygote] = &processes::mine("gaol-zygote")[..] else { panic!("there is one zygote") };
+        let children = format!("/proc/{0}/task/{0}/children", zygote.pid);
+        // The next end of a template is the next look: those of the last template may be left.
+        processes::eventually("the end of the rest", || {
+            call();
+            let children = std::fs::read_to_string(&children).expect("the children of the zygote");
+            children.split_whitespace().count() <= 3
+        });
+    });
+}
+
 #[test]
 fn kept_workers_are_no_more_than_were_busy_at_once() {
     Alone::new("kept_workers_are_no_more_than_were_busy_at_once").run(|| {

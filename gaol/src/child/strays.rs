@@ -11,6 +11,13 @@ pub(super) fn adopt() {
     let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
 }
 
+/// Reaps every child of this process that has ended, but those that somebody else waits for.
+pub(super) fn reap(keep: impl Fn(Pid) -> bool) {
+    for stray in children().into_iter().filter(|pid| !keep(*pid)) {
+        let _ = rustix::process::waitid(WaitId::Pid(stray), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
+    }
+}
+
 /// Kills every child of this process but those that are to be kept, and what comes to it when they end.
 ///
 /// What starts processes faster than this one is given time to find them gets away: a [`Fence`] leaves it no time.

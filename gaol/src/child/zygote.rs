@@ -132,6 +132,7 @@ fn serve(control: &OwnedFd, application: OwnedFd) -> Result<Infallible, (&'stati
         // A template that ended is reaped; the application sees the end of its socket.
         let mut at = 2;
         let mut orphans = false;
+        let before = templates.len();
         templates.retain_mut(|template| {
             let (ended, asks) = (ready[at], ready[at + 1]);
             at += 2;
@@ -143,6 +144,10 @@ fn serve(control: &OwnedFd, application: OwnedFd) -> Result<Infallible, (&'stati
             }
             !ended
         });
+        if templates.len() < before {
+            // Workers that ended later than the template that would have reaped them.
+            strays::reap(|pid| templates.iter().any(|template| template.pid == pid));
+        }
         templates.iter().filter_map(Ward::counted).for_each(family::Family::check);
         if orphans {
             strays::kill(|pid| templates.iter().any(|template| template.pid == pid));
