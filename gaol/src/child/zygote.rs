@@ -266,25 +266,35 @@ impl Ward {
     }
 
     fn answer(&mut self) {
-        match &mut self.questions {
-            Questions::None => {}
-            Questions::Announced(socket) => {
-                let mut buffer = [0; 1 << 10];
-                let supervisor =
-                    receive(socket.as_fd(), &mut buffer, RecvFlags::empty()).ok().and_then(|mut received| {
-                        let Watch(rules) = codec::decode::<Watch>(&buffer[..received.bytes]).ok()?;
-                        Some(Supervisor::new(received.descriptors.pop()?, rules))
-                    });
-                self.questions = supervisor.map_or(Questions::None, Questions::Answered);
-            }
-            Questions::Answered(supervisor) => {
-                // Without a listener every question fails, as it should: nobody is left to ask.
-                if supervisor.answer().is_err() {
-                    self.questions = Questions::None;
+        let answered = match &mut self.questions {
+            Questions::None => return,
+            Questions::Announced(socket) => match hear_watch(socket) {
+                Ok(supervisor) => {
+                    self.questions = supervisor.map_or(Questions::None, Questions::Answered);
+                    return;
                 }
-            }
+                Err(error) => Err(error),
+            },
+            Questions::Answered(supervisor) => supervisor.answer(),
+        };
+        if answered.is_err() {
+            // Without a listener every question fails, as it should; but it would for as long as the template lives, so it ends here.
+            self.questions = Questions::None;
+            let _ = rustix::process::pidfd_send_signal(&self.pidfd, Signal::KILL);
         }
     }
+}
+
+/// Receives the listener of a template's filter. `None`: the template did not get that far, and says so to the application.
+fn hear_watch(socket: &OwnedFd) -> io::Result<Option<Supervisor>> {
+    let mut buffer = [0; 1 << 10];
+    let mut received = receive(socket.as_fd(), &mut buffer, RecvFlags::empty())?;
+    if received.bytes == 0 {
+        return Ok(None);
+    }
+    let Watch(rules) = codec::decode(&buffer[..received.bytes]).map_err(|error| io::Error::other(error.to_string()))?;
+    let listener = received.descriptors.pop().ok_or(io::ErrorKind::InvalidData)?;
+    Ok(Some(Supervisor::new(listener, rules)))
 }
 
 /// Forks one template, which tells the application itself how it fares.

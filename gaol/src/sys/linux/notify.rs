@@ -94,7 +94,7 @@ impl Supervisor {
     ///
     /// # Errors
     ///
-    /// Only when the listener is of no more use: every process under its filter has ended.
+    /// Only when the listener is of no more use: every process under its filter has ended, or cannot be answered.
     pub(crate) fn answer(&mut self) -> io::Result<()> {
         // SAFETY: all-zero bytes are what the kernel wants to find in a structure that it is to fill.
         let mut question: libc::seccomp_notif = unsafe { std::mem::zeroed() };
@@ -118,10 +118,22 @@ impl Supervisor {
         } else {
             response.error = -libc::EAGAIN;
         }
-        // SAFETY: the listener is open, and `response` is the structure that this request reads. It fails when the thread is gone,
-        // which leaves nothing to answer: the id belongs to that one question, so no other thread can get its answer.
-        unsafe { libc::ioctl(self.listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_SEND, &raw const response) };
-        Ok(())
+        loop {
+            // SAFETY: the listener is open, and `response` is the structure that this request reads. The id belongs to that one question,
+            // so that no other thread can get its answer.
+            let sent =
+                unsafe { libc::ioctl(self.listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_SEND, &raw const response) };
+            if sent == 0 {
+                return Ok(());
+            }
+            match io::Error::last_os_error() {
+                error if error.raw_os_error() == Some(libc::EINTR) => {}
+                // The thread is gone, which leaves nothing to answer.
+                error if error.raw_os_error() == Some(libc::ENOENT) => return Ok(()),
+                // It would wait for ever.
+                error => return Err(error),
+            }
+        }
     }
 
     /// Whether `thread` may make one more. What cannot be counted may not grow.
