@@ -217,8 +217,11 @@ fn fractional(text: &str, number: &str, rest: &str, kind: &Kind) -> SpecError {
         let scale = 10_u64.checked_pow(u32::try_from(fraction.len()).ok()?)?;
         let scaled: u64 = format!("{number}{fraction}").parse().ok()?;
         let value = scaled.checked_mul(large)?;
-        let whole = *size < large && value.is_multiple_of(scale * size) && value > 0;
-        whole.then(|| format!("{}{smaller}", value / scale / size))
+        // Past the last number, of which no value is a multiple.
+        let units = scale.checked_mul(*size)?;
+        let allowed = value > 0 && value / scale <= kind.most;
+        let whole = *size < large && value.is_multiple_of(units) && allowed;
+        whole.then(|| format!("{}{smaller}", value / units))
     });
     match proposal {
         Some(proposal) => SpecError::new(format!("`{text}` is a fraction; write `{proposal}`")),

@@ -31,6 +31,13 @@ fn each_mistake_in_a_duration_has_its_message() {
         ("1.5h", "`1.5h` is a fraction; write `90min`"),
         ("0,25min", "`0,25min` is a fraction; write `15s`"),
         ("0.5ms", "`0.5ms` is a fraction; expected a whole number and a unit, such as `2s`"),
+        // The divisor is past the last number.
+        (
+            "0.0000000000000000001min",
+            "`0.0000000000000000001min` is a fraction; expected a whole number and a unit, such as `2s`",
+        ),
+        // What it is in milliseconds is more than a duration may be.
+        ("9999992999998,2s", "`9999992999998,2s` is a fraction; expected a whole number and a unit, such as `2s`"),
         ("1.5", "`1.5` is a fraction; expected a whole number and a unit, such as `2s`"),
         ("0s", "`0s` leaves nothing to run with; expected at least `1ms`, or `none` for no limit"),
         ("2sec", "`sec` is not a unit of a duration; write `2s`"),
