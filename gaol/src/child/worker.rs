@@ -259,13 +259,17 @@ fn receive_head(
     mut look: Option<Instant>,
 ) -> io::Result<(Header, usize, Vec<OwnedFd>)> {
     let mut descriptors = Vec::new();
-    let mut at = 0;
+    let (mut at, mut tries) = (0, 0_u32);
     while at < HEADER {
         let flags = if look.is_some() { RecvFlags::DONTWAIT } else { RecvFlags::empty() };
         let received = match receive_some(channel.as_fd(), &mut first[at..], wire::descriptors::MOST + 1, flags) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 look = look.filter(|until| Instant::now() < *until);
-                std::hint::spin_loop();
+                // Whoever is to call may be waiting for this very processor.
+                if tries.is_multiple_of(8) {
+                    rustix::thread::sched_yield();
+                }
+                tries += 1;
                 continue;
             }
             received => received?,

@@ -12,6 +12,7 @@ use rustix::net::{
     SendFlags,
 };
 
+use super::patience::Look;
 use super::template::{Template, Worker};
 use super::wait::{Readable, poll_until, wait_readable};
 use crate::crossing::Back;
@@ -182,11 +183,10 @@ impl Exchange<'_> {
                 template.pace.took(begun.elapsed());
                 return answer;
             }
-            match &look {
-                Some(looking) if looking.goes_on() => continue,
-                Some(_) => look = None,
-                None => {}
+            if look.as_mut().is_some_and(Look::goes_on) {
+                continue;
             }
+            look = None;
             if !std::mem::replace(&mut self.idle, true) {
                 template.take_in();
             }

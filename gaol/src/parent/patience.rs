@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 /// Calls that take longer are slept through.
 const LONGEST: Duration = Duration::from_micros(100);
 
+/// After so long others may go first.
+const TURN: Duration = Duration::from_micros(4);
+
 /// How many callers may look at once.
 static MOST: LazyLock<usize> =
     LazyLock::new(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get) / 2);
@@ -41,21 +44,29 @@ impl Pace {
             LOOKING.fetch_sub(1, Ordering::Relaxed);
             return None;
         }
-        Some(Look { until: Instant::now() + LONGEST })
+        let now = Instant::now();
+        Some(Look { yields: now + TURN, until: now + LONGEST })
     }
 }
 
 /// Somebody looks.
 #[derive(Debug)]
 pub(super) struct Look {
+    yields: Instant,
     until: Instant,
 }
 
 impl Look {
-    /// Whether to look once more.
-    pub(super) fn goes_on(&self) -> bool {
-        std::hint::spin_loop();
-        Instant::now() < self.until
+    /// Whether to look once more. The worker may have been woken on this very processor: after a while it goes first.
+    pub(super) fn goes_on(&mut self) -> bool {
+        let now = Instant::now();
+        if now < self.yields {
+            std::hint::spin_loop();
+        } else {
+            rustix::thread::sched_yield();
+            self.yields = now + TURN;
+        }
+        now < self.until
     }
 }
 
