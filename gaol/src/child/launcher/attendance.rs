@@ -187,8 +187,12 @@ impl Attendance<'_> {
                     let listener = rules.and_then(|rules| Some((rules, received.descriptors.pop()?)));
                     self.supervisor = listener.map(|(rules, listener)| Supervisor::new(listener, rules));
                     self.program = received.descriptors.pop();
-                    // Where nobody is left to hear it, that is what is heard next.
-                    let _ = rustix::io::write(&self.socket, GO);
+                    match rustix::io::retry_on_intr(|| rustix::io::write(&self.socket, GO)) {
+                        // Where nobody is left to hear it, that is what is heard next.
+                        Ok(_) | Err(Errno::PIPE) => {}
+                        // The program would wait for it for ever.
+                        Err(errno) => return Some(Err(step("tell the program to run")(errno.into()).into())),
+                    }
                 }
                 Ok(Progress::Refused(refusal)) => return Some(Err(NotStarted::Refused(refusal))),
                 Ok(Progress::NotRun(errno)) => {

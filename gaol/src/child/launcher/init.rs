@@ -190,7 +190,7 @@ impl Progress {
     fn write(&self, socket: &OwnedFd) {
         let mut bytes = Vec::new();
         if codec::encode(self, &mut bytes, LONGEST as u64).is_ok() {
-            let _ = rustix::io::write(socket, &bytes);
+            let _ = rustix::io::retry_on_intr(|| rustix::io::write(socket, &bytes));
         }
     }
 }
