@@ -8,6 +8,7 @@
 #![allow(unsafe_code)]
 
 mod support {
+    pub(crate) mod attack;
     pub(crate) mod place;
 }
 
@@ -20,6 +21,7 @@ use std::process::{Command, Stdio};
 use gaol::{Error, Layer, Outcome, sandboxed};
 use serde::{Deserialize, Serialize};
 
+use support::attack::{self, reached};
 use support::place::Place;
 
 /// A system call that fails: by number, perhaps only where an argument has any of these bits.
@@ -60,30 +62,8 @@ struct Report {
     tcp: Got,
 }
 
-/// What no profile of these allows, and what a hostile function tries first.
 fn attack(secret: &Path) -> Vec<String> {
-    let mut open = Vec::new();
-    let mut attempt = |name: &str, reached: bool| {
-        if reached {
-            open.push(name.to_owned());
-        }
-    };
-    attempt("read the secret", std::fs::read(secret).is_ok());
-    attempt("stat the secret", std::fs::metadata(secret).is_ok());
-    attempt("write beside the secret", std::fs::write(secret.with_extension("new"), "x").is_ok());
-    attempt("read /etc/passwd", std::fs::read("/etc/passwd").is_ok());
-    attempt("a datagram socket", std::net::UdpSocket::bind("127.0.0.1:0").is_ok());
-    attempt("a listener", std::net::TcpListener::bind("127.0.0.1:0").is_ok());
-    attempt("connect to port 1", !refused(std::net::TcpStream::connect("127.0.0.1:1")));
-    attempt("a program", std::process::Command::new("/bin/true").status().is_ok());
-    let parent = rustix::process::getppid();
-    attempt("signal the parent", parent.is_some_and(|pid| rustix::process::test_kill_process(pid).is_ok()));
-    open
-}
-
-/// Whether the sandbox refused, rather than the empty port.
-fn refused<T>(result: std::io::Result<T>) -> bool {
-    matches!(result, Err(error) if error.raw_os_error() != Some(libc::ECONNREFUSED))
+    reached(attack::attack(secret))
 }
 
 #[sandboxed(threads = "none", time = "20s")]
