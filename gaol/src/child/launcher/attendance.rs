@@ -110,7 +110,10 @@ impl Attendance<'_> {
     /// Answers the filter's questions, passes signals on and watches the clock, until the program has ended or has to.
     fn watch(&mut self) -> Result<Ended, NotStarted> {
         loop {
-            let ready = self.wait()?;
+            let ready = match self.wait() {
+                Ok(ready) => ready,
+                Err(failure) => return self.unattended(failure),
+            };
             if ready.asked && self.supervisor.as_mut().is_some_and(|supervisor| supervisor.answer().is_err()) {
                 // Every process under the filter has ended.
                 self.supervisor = None;
@@ -138,6 +141,11 @@ impl Attendance<'_> {
                 return Ok(ended);
             }
         }
+    }
+
+    /// What it is called that the launcher cannot go on. A program that may have begun is ended, and nobody is told that it was not started.
+    fn unattended(&self, failure: Failure) -> Result<Ended, NotStarted> {
+        if self.program.is_some() { Ok(Ended::Killed(libc::SIGKILL)) } else { Err(failure.into()) }
     }
 
     fn wait(&self) -> Result<Ready, Failure> {
@@ -173,7 +181,7 @@ impl Attendance<'_> {
             let mut received = match receive(self.socket.as_fd(), &mut buffer, RecvFlags::DONTWAIT) {
                 Ok(received) => received,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
-                Err(error) => return Some(Err(step("recvmsg")(error).into())),
+                Err(error) => return Some(self.unattended(step("recvmsg")(error))),
             };
             if received.bytes == 0 {
                 // Init is gone without a word: somebody has killed it, and the program with it.
