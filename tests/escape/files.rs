@@ -341,7 +341,7 @@ pub(crate) fn rows() -> Vec<Row> {
         );
     }
     rows.push(
-        row(24, "mknodat(fifo) in the grant", F::MakeFifo(T::WritableNew))
+        row(23, "mknodat(fifo) in the grant", F::MakeFifo(T::WritableNew))
             .under(Write)
             .always(EPERM)
             .open_without(&[Landlock, Seccomp]),

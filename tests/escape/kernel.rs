@@ -469,7 +469,7 @@ pub(crate) fn rows() -> Vec<Row> {
         (77, "acct", K::Acct, EPERM.into()),
         (77, "clock_settime", K::SetTime, EPERM.into()),
         (33, "quotactl", K::Quota, EPERM.into()),
-        (79, "lookup_dcookie", K::Lookup, EPERM.into()),
+        (208, "lookup_dcookie", K::Lookup, EPERM.into()),
     ];
     for (number, name, act, answer) in privileged {
         rows.push(

@@ -9,6 +9,7 @@ pub(crate) mod kinds;
 pub(crate) mod memory;
 pub(crate) mod metadata;
 pub(crate) mod mounts;
+pub(crate) mod options;
 pub(crate) mod others;
 pub(crate) mod place;
 pub(crate) mod profiles;
@@ -18,8 +19,11 @@ pub(crate) mod resources;
 pub(crate) mod row;
 pub(crate) mod runner;
 pub(crate) mod sockets;
+pub(crate) mod sweep;
+pub(crate) mod table;
 pub(crate) mod terminal;
 pub(crate) mod toolbox;
+pub(crate) mod variants;
 
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +46,9 @@ pub(crate) enum Act {
     Inherited(inheritance::InheritedAct),
     Terminal(terminal::TerminalAct),
     Protocol(protocol::ProtocolAct),
+    Table(table::Class, i32),
+    Sweep(options::Sweep, i32),
+    Variant(variants::Variant),
 }
 
 macro_rules! into_act {
@@ -64,6 +71,19 @@ into_act! {
     Inherited: inheritance::InheritedAct,
     Terminal: terminal::TerminalAct,
     Protocol: protocol::ProtocolAct,
+    Variant: variants::Variant,
+}
+
+impl From<(table::Class, i32)> for Act {
+    fn from((class, errno): (table::Class, i32)) -> Self {
+        Self::Table(class, errno)
+    }
+}
+
+impl From<(options::Sweep, i32)> for Act {
+    fn from((sweep, errno): (options::Sweep, i32)) -> Self {
+        Self::Sweep(sweep, errno)
+    }
 }
 
 /// Does what the attacker does, wherever it runs.
@@ -81,6 +101,9 @@ pub(crate) fn perform(act: Act, place: &Place) -> Seen {
         Act::Inherited(act) => inheritance::perform(act, place),
         Act::Terminal(act) => terminal::perform(act),
         Act::Protocol(act) => protocol::perform(act, place),
+        Act::Variant(act) => variants::perform(act, place),
+        Act::Table(class, errno) => return table::perform(class, errno),
+        Act::Sweep(sweep, errno) => return options::perform(sweep, errno, place),
     })
 }
 
@@ -100,6 +123,9 @@ pub(crate) fn rows() -> Vec<Row> {
         inheritance::rows(),
         terminal::rows(),
         protocol::rows(),
+        table::rows(),
+        options::rows(),
+        variants::rows(),
     ]
     .concat();
     rows.sort_by_key(|row| row.number);

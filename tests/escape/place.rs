@@ -193,6 +193,7 @@ impl Prepared {
         file(place.secret_directory.join(not_utf8()), SECRET.as_bytes(), 0o600)?;
         file(place.readable.join("file.txt"), b"anyone may read this", 0o644)?;
         file(place.readable.join("program"), &elf::exits_with(EXIT_CODE as u8), 0o755)?;
+        file(place.readable.join("set-user-id"), &elf::exits_with(EXIT_CODE as u8), 0o4755)?;
         file(place.readable.join("script"), b"#!/bin/sh\nexit 42\n", 0o755)?;
         file(place.writable.join("file.txt"), b"anyone may change this", 0o644)?;
         link(&place.secret, place.readable.join("link"))?;

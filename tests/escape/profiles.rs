@@ -52,6 +52,8 @@ pub(crate) enum Profile {
     Reused,
     /// `process = "exec"`.
     Exec,
+    /// About as much as can be granted without other programs: everything to read, one tree to write, a port each way.
+    Wide,
 }
 
 /// Performs an act under a profile, and says what the caller gets to see.
@@ -77,6 +79,7 @@ pub(crate) fn attempt(profile: Profile, act: Act, place: &Place) -> Answer {
         Profile::Reply => with_small_reply(act, place),
         Profile::Reused => with_reused(act, place),
         Profile::Exec => with_exec(act, place),
+        Profile::Wide => with_much(act, place),
     })
 }
 
@@ -177,6 +180,11 @@ fn with_reused(act: Act, place: &Place) -> gaol::Result<Seen> {
 
 #[sandboxed(process = "exec", time = "20s")]
 fn with_exec(act: Act, place: &Place) -> gaol::Result<Seen> {
+    Ok(perform(act, place))
+}
+
+#[sandboxed(read = "/", write = writable(), net = granted(), listen = granted(), time = "20s")]
+fn with_much(act: Act, place: &Place) -> gaol::Result<Seen> {
     Ok(perform(act, place))
 }
 

@@ -65,6 +65,7 @@ impl Answer {
             Ok(Seen::Done(proof)) => return Self::Done(proof),
             Ok(Seen::Errno(errno)) => return Self::Errno(errno),
             Ok(Seen::Absent) => return Self::Absent,
+            Ok(Seen::Split(which)) => return Self::Other(which),
             Err(error) => error,
         };
         match error {

@@ -20,6 +20,8 @@ pub(crate) enum Seen {
     Errno(i32),
     /// Every call was answered, and what the act looked for is not there.
     Absent,
+    /// Some of many attempts were refused, and some were not: a hole in a refusal, and none in a control.
+    Split(String),
 }
 
 /// Why an act did not reach its aim.
