@@ -3,6 +3,7 @@
 pub(crate) mod elf;
 pub(crate) mod files;
 pub(crate) mod forgery;
+pub(crate) mod handed;
 pub(crate) mod inheritance;
 pub(crate) mod kernel;
 pub(crate) mod kinds;
@@ -12,6 +13,7 @@ pub(crate) mod mounts;
 pub(crate) mod options;
 pub(crate) mod others;
 pub(crate) mod place;
+pub(crate) mod proc;
 pub(crate) mod profiles;
 pub(crate) mod programs;
 pub(crate) mod protocol;
@@ -49,6 +51,8 @@ pub(crate) enum Act {
     Table(table::Class, i32),
     Sweep(options::Sweep, i32),
     Variant(variants::Variant),
+    Hand(handed::HandAct),
+    Proc(proc::ProcAct),
 }
 
 macro_rules! into_act {
@@ -72,6 +76,8 @@ into_act! {
     Terminal: terminal::TerminalAct,
     Protocol: protocol::ProtocolAct,
     Variant: variants::Variant,
+    Hand: handed::HandAct,
+    Proc: proc::ProcAct,
 }
 
 impl From<(table::Class, i32)> for Act {
@@ -102,6 +108,8 @@ pub(crate) fn perform(act: Act, place: &Place) -> Seen {
         Act::Terminal(act) => terminal::perform(act),
         Act::Protocol(act) => protocol::perform(act, place),
         Act::Variant(act) => variants::perform(act, place),
+        Act::Hand(act) => return handed::perform(act, place),
+        Act::Proc(act) => proc::perform(act, place),
         Act::Table(class, errno) => return table::perform(class, errno),
         Act::Sweep(sweep, errno) => return options::perform(sweep, errno, place),
     })
@@ -126,6 +134,8 @@ pub(crate) fn rows() -> Vec<Row> {
         table::rows(),
         options::rows(),
         variants::rows(),
+        handed::rows(),
+        proc::rows(),
     ]
     .concat();
     rows.sort_by_key(|row| row.number);

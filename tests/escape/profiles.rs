@@ -54,6 +54,10 @@ pub(crate) enum Profile {
     Exec,
     /// About as much as can be granted without other programs: everything to read, one tree to write, a port each way.
     Wide,
+    /// No operation, and one descriptor of each kind.
+    Handed,
+    /// Everything to read and to write.
+    Everything,
 }
 
 /// Performs an act under a profile, and says what the caller gets to see.
@@ -80,6 +84,8 @@ pub(crate) fn attempt(profile: Profile, act: Act, place: &Place) -> Answer {
         Profile::Reused => with_reused(act, place),
         Profile::Exec => with_exec(act, place),
         Profile::Wide => with_much(act, place),
+        Profile::Everything => with_everything(act, place),
+        Profile::Handed => super::handed::attempt(act, place),
     })
 }
 
@@ -185,6 +191,11 @@ fn with_exec(act: Act, place: &Place) -> gaol::Result<Seen> {
 
 #[sandboxed(read = "/", write = writable(), net = granted(), listen = granted(), time = "20s")]
 fn with_much(act: Act, place: &Place) -> gaol::Result<Seen> {
+    Ok(perform(act, place))
+}
+
+#[sandboxed(read = "/", write = "/", time = "20s")]
+fn with_everything(act: Act, place: &Place) -> gaol::Result<Seen> {
     Ok(perform(act, place))
 }
 
