@@ -114,12 +114,13 @@ pub(crate) fn scan() -> Attempt {
     let mut ends = [0_i32; 2];
     call!(libc::SYS_pipe2, ends.as_mut_ptr(), 0)?;
     let on_stack = 0_u8;
-    let small = Box::new(0_u8);
+    // Not the first: what another thread allocated and this one freed is given out again, and lies elsewhere.
+    let small: Vec<Box<u8>> = (0..64).map(Box::new).collect();
     let large = vec![0_u8; 8 << 20];
     let function: fn() -> Attempt = scan;
     let anchors = [
         &raw const on_stack as usize,
-        &raw const *small as usize,
+        &raw const *small[63] as usize,
         large.as_ptr() as usize,
         function as usize,
         libc::getpid as *const () as usize,

@@ -21,6 +21,7 @@ pub(crate) mod resources;
 pub(crate) mod row;
 pub(crate) mod runner;
 pub(crate) mod sockets;
+pub(crate) mod supervisor;
 pub(crate) mod sweep;
 pub(crate) mod table;
 pub(crate) mod terminal;
@@ -53,6 +54,7 @@ pub(crate) enum Act {
     Variant(variants::Variant),
     Hand(handed::HandAct),
     Proc(proc::ProcAct),
+    Supervisor(supervisor::SupervisorAct),
 }
 
 macro_rules! into_act {
@@ -78,6 +80,7 @@ into_act! {
     Variant: variants::Variant,
     Hand: handed::HandAct,
     Proc: proc::ProcAct,
+    Supervisor: supervisor::SupervisorAct,
 }
 
 impl From<(table::Class, i32)> for Act {
@@ -110,6 +113,7 @@ pub(crate) fn perform(act: Act, place: &Place) -> Seen {
         Act::Variant(act) => variants::perform(act, place),
         Act::Hand(act) => return handed::perform(act, place),
         Act::Proc(act) => proc::perform(act, place),
+        Act::Supervisor(act) => supervisor::perform(act, place),
         Act::Table(class, errno) => return table::perform(class, errno),
         Act::Sweep(sweep, errno) => return options::perform(sweep, errno, place),
     })
@@ -136,6 +140,7 @@ pub(crate) fn rows() -> Vec<Row> {
         variants::rows(),
         handed::rows(),
         proc::rows(),
+        supervisor::rows(),
     ]
     .concat();
     rows.sort_by_key(|row| row.number);

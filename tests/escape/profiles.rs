@@ -7,7 +7,7 @@ use gaol::sandboxed;
 use super::place::{Place, place};
 use super::row::Answer;
 use super::toolbox::Seen;
-use super::{Act, perform};
+use super::{Act, handed, perform, supervisor};
 
 /// Which profile an act runs under.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +58,16 @@ pub(crate) enum Profile {
     Handed,
     /// Everything to read and to write.
     Everything,
+    /// `listen` on one port.
+    Listen,
+    /// Few threads, which somebody counts.
+    FewThreads,
+    /// The same, beside calls that end with their questions unanswered.
+    Beside,
+    /// A kept worker's second call.
+    Again,
+    /// A call by another thread than the one that made the first.
+    AnotherThread,
 }
 
 /// Performs an act under a profile, and says what the caller gets to see.
@@ -85,7 +95,12 @@ pub(crate) fn attempt(profile: Profile, act: Act, place: &Place) -> Answer {
         Profile::Exec => with_exec(act, place),
         Profile::Wide => with_much(act, place),
         Profile::Everything => with_everything(act, place),
-        Profile::Handed => super::handed::attempt(act, place),
+        Profile::Listen => supervisor::listen(act, place),
+        Profile::FewThreads => supervisor::few_threads(act, place),
+        Profile::Beside => supervisor::beside(act, place),
+        Profile::Again => supervisor::again(act, place),
+        Profile::AnotherThread => supervisor::another_thread(act, place),
+        Profile::Handed => handed::attempt(act, place),
     })
 }
 

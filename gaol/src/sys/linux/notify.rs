@@ -16,15 +16,18 @@
 //! `seccomp(2)` and its three `ioctl(2)`s are called directly, with structures of the kernel's own layout that live through each call.
 #![allow(unsafe_code)]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use rustix::net::SocketType;
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags};
 use seccompiler::BpfProgram;
+
+mod crowd;
+
+use crowd::Crowd;
 
 /// Installs a filter whose questions are put to the descriptor that is returned. This cannot be undone.
 ///
@@ -59,31 +62,18 @@ pub(crate) struct Rules {
     pub(crate) ports: Vec<u16>,
 }
 
-/// How long a thread that was let go on may take to be counted. It is in the middle of a system call that does not wait.
-const ON_ITS_WAY: Duration = Duration::from_millis(50);
-
 /// Answers for the processes under one filter.
 #[derive(Debug)]
 pub(crate) struct Supervisor {
     listener: OwnedFd,
     rules: Rules,
-    /// Threads that were let go on and may not show in the count yet.
-    on_their_way: Vec<OnItsWay>,
-}
-
-#[derive(Debug)]
-struct OnItsWay {
-    group: u32,
-    /// The thread that asked, which cannot ask again before it has its answer.
-    creator: u32,
-    /// Who was there when it was let go on.
-    before: BTreeSet<u32>,
-    since: Instant,
+    /// The processes with threads that were let go on and may not show in the count yet.
+    crowds: BTreeMap<u32, Crowd>,
 }
 
 impl Supervisor {
     pub(crate) fn new(listener: OwnedFd, rules: Rules) -> Self {
-        Self { listener, rules, on_their_way: Vec::new() }
+        Self { listener, rules, crowds: BTreeMap::new() }
     }
 
     pub(crate) fn listener(&self) -> &OwnedFd {
@@ -144,20 +134,12 @@ impl Supervisor {
         if counted.is_empty() {
             return false;
         }
-        self.on_their_way.retain(|other| other.creator != thread && other.since.elapsed() < ON_ITS_WAY);
-        // What has come since it was let go on is counted; each one that came stands for one that was let go on.
-        let mut come = BTreeSet::new();
-        self.on_their_way.retain(|other| {
-            let arrived = (other.group == group)
-                .then(|| counted.difference(&other.before).find(|task| !come.contains(*task)).copied())
-                .flatten();
-            come.extend(arrived);
-            arrived.is_none()
-        });
-        let coming = self.on_their_way.iter().filter(|other| other.group == group).count() as u64;
-        let allowed = counted.len() as u64 + coming < limit;
+        // Of whom nobody is on the way, nothing has to be remembered.
+        self.crowds.retain(|_, crowd| crowd.has_somebody_on_the_way());
+        let crowd = self.crowds.entry(group).or_insert_with(|| Crowd::new(&counted));
+        let allowed = counted.len() as u64 + crowd.coming(thread, &counted) < limit;
         if allowed {
-            self.on_their_way.push(OnItsWay { group, creator: thread, before: counted, since: Instant::now() });
+            crowd.let_go_on(thread);
         }
         allowed
     }
@@ -208,8 +190,23 @@ fn process_of(thread: u32) -> Option<u32> {
     status.lines().find_map(|line| line.strip_prefix("Tgid:")?.trim().parse().ok())
 }
 
-/// The threads of a process. None where it has ended.
+/// The threads of a process. None where it has ended, or where they come and go too fast to be listed.
+///
+/// The kernel's list stops at a thread that ends just then, and lacks those that come after it. Two lists that are the same lack
+/// nobody: whom the first stopped at would not be in the second.
 fn tasks(process: u32) -> BTreeSet<u32> {
-    let tasks = std::fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
-    tasks.filter_map(|task| task.file_name().to_str()?.parse().ok()).collect()
+    const ATTEMPTS: usize = 64;
+    let list = || -> BTreeSet<u32> {
+        let tasks = std::fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+        tasks.filter_map(|task| task.file_name().to_str()?.parse().ok()).collect()
+    };
+    let mut first = list();
+    for _ in 0..ATTEMPTS {
+        let second = list();
+        if first == second {
+            return first;
+        }
+        first = second;
+    }
+    BTreeSet::new()
 }

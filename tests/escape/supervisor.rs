@@ -1,0 +1,337 @@
+//! Rows 128, 131, 132, 134, 135: whoever answers for a function from outside of it, and who waits for it.
+//!
+//! # Safety
+//!
+//! Descriptors are duplicated over each other by number while another thread uses the number: that is the attack.
+
+use std::net::TcpListener;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use gaol::Layer::{Capabilities, Hygiene, Landlock, Limits, Namespaces, Seccomp};
+use gaol::sandboxed;
+use serde::{Deserialize, Serialize};
+
+use super::forgery::{CHANNEL, RETURNED, frame, send};
+use super::place::Place;
+use super::profiles::Profile::{Again, AnotherThread, Beside, FewThreads, Listen};
+use super::row::{Answer, Row, row};
+use super::toolbox::{Attempt, Refusal, Seen, call, exit_now};
+use super::{Act, perform as perform_act};
+
+/// What is done to whoever answers.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SupervisorAct {
+    /// The control of the rest: a socket on the granted port listens.
+    ListenGranted,
+    ListenUnbound,
+    /// Puts another socket in the place of the one that is being looked at.
+    SwapSockets,
+    /// Has the socket itself change while it is being looked at.
+    ChangeSocket,
+    /// Four threads ask for more of them at once.
+    ThreadsAtOnce,
+    /// Ends while its threads wait for answers.
+    EndWhilePending,
+    OneThread,
+    /// Answers for the call, and never reads another.
+    NeverReadAgain,
+    /// Answers for the call, and hangs up.
+    HangUp,
+    Nothing,
+}
+
+/// How often a race is run.
+const ROUNDS: usize = 5_000;
+/// What the profile of these rows allows.
+const THREADS: usize = 8;
+
+/// The port that these profiles listen on: one that the kernel gives to nobody by itself.
+fn port() -> u16 {
+    static PORT: OnceLock<u16> = OnceLock::new();
+    *PORT.get_or_init(|| {
+        let first = 20_000 + (std::process::id() % 10_000) as u16;
+        (first..32_000).find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("a port that is free")
+    })
+}
+
+fn listened_on() -> String {
+    format!("tcp:{}", port())
+}
+
+#[sandboxed(listen = listened_on(), threads = 8, time = "20s")]
+fn listens(act: Act, place: &Place, port: u16) -> gaol::Result<Seen> {
+    PORT_HERE.store(usize::from(port), Ordering::Relaxed);
+    Ok(perform_act(act, place))
+}
+
+#[sandboxed(threads = 8, time = "20s")]
+fn starts_threads(act: Act, place: &Place) -> gaol::Result<Seen> {
+    Ok(perform_act(act, place))
+}
+
+#[sandboxed(process = "reused", time = "1s")]
+fn is_called_again(act: Act, place: &Place, padding: Vec<u8>) -> gaol::Result<Seen> {
+    drop(padding);
+    Ok(perform_act(act, place))
+}
+
+#[sandboxed(time = "20s", stderr = "null")]
+fn is_called_by_two_threads(act: Act, place: &Place) -> gaol::Result<Seen> {
+    Ok(perform_act(act, place))
+}
+
+/// The port, in the child.
+static PORT_HERE: AtomicUsize = AtomicUsize::new(0);
+
+pub(crate) fn listen(act: Act, place: &Place) -> gaol::Result<Seen> {
+    listens(act, place, port())
+}
+
+pub(crate) fn few_threads(act: Act, place: &Place) -> gaol::Result<Seen> {
+    starts_threads(act, place)
+}
+
+/// An honest call, while others end with their questions unanswered, one after the other.
+pub(crate) fn beside(act: Act, place: &Place) -> gaol::Result<Seen> {
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let hostile = scope.spawn(|| {
+            let mut ends = 0;
+            while !over.load(Ordering::Relaxed) || ends == 0 {
+                let end = Answer::of(listen(SupervisorAct::EndWhilePending.into(), place));
+                assert_eq!(end, Answer::Exited(7), "what ends its process ends it");
+                ends += 1;
+            }
+        });
+        let mut honest = starts_threads(act, place);
+        for _ in 0..20 {
+            honest = honest.and_then(|_| starts_threads(act, place));
+        }
+        over.store(true, Ordering::Relaxed);
+        hostile.join().expect("the other calls end as they should");
+        honest
+    })
+}
+
+/// A second call of a function whose worker is kept, with more arguments than a socket holds.
+pub(crate) fn again(act: Act, place: &Place) -> gaol::Result<Seen> {
+    is_called_again(act, place, Vec::new())?;
+    is_called_again(SupervisorAct::Nothing.into(), place, vec![7; 4 << 20])
+}
+
+/// A call by a thread, after the thread that made the template and its worker has ended.
+pub(crate) fn another_thread(act: Act, place: &Place) -> gaol::Result<Seen> {
+    std::thread::scope(|scope| scope.spawn(|| is_called_by_two_threads(act, place)).join().expect("no panic"))?;
+    std::thread::scope(|scope| scope.spawn(|| is_called_by_two_threads(act, place)).join().expect("no panic"))
+}
+
+pub(crate) fn perform(act: SupervisorAct, _place: &Place) -> Attempt {
+    use SupervisorAct as S;
+    let done = |word: &'static str| move |_| word.to_owned();
+    match act {
+        S::ListenGranted => call!(libc::SYS_listen, bound()?, 1).map(done("listening")),
+        S::ListenUnbound => call!(libc::SYS_listen, socket()?, 1).map(done("listening")),
+        S::SwapSockets => swap_sockets(),
+        S::ChangeSocket => change_socket(),
+        S::ThreadsAtOnce => threads_at_once(),
+        S::EndWhilePending => end_while_pending(),
+        S::OneThread => match std::thread::Builder::new().spawn(|| ()) {
+            Ok(thread) => thread.join().map(|()| "a thread".into()).map_err(|_| Refusal::Absent),
+            Err(error) => Err(error.into()),
+        },
+        S::NeverReadAgain | S::HangUp => {
+            if act == S::HangUp {
+                call!(libc::SYS_shutdown, CHANNEL, libc::SHUT_RD)?;
+            }
+            // `Seen::Absent`, encoded.
+            send(&frame(RETURNED, &[2])?)?;
+            loop {
+                std::thread::sleep(Duration::from_secs(3600));
+            }
+        }
+        S::Nothing => Ok("a second call".into()),
+    }
+}
+
+fn socket() -> Result<i32, Refusal> {
+    call!(libc::SYS_socket, libc::AF_INET, libc::SOCK_STREAM, 0).map(|fd| fd as i32)
+}
+
+/// A socket on the granted port.
+fn bound() -> Result<i32, Refusal> {
+    let (fd, on) = (socket()?, 1_i32);
+    call!(libc::SYS_setsockopt, fd, libc::SOL_SOCKET, libc::SO_REUSEADDR, &raw const on, 4)?;
+    let mut address = [0_u8; 16];
+    address[..2].copy_from_slice(&(libc::AF_INET as u16).to_ne_bytes());
+    address[2..4].copy_from_slice(&(PORT_HERE.load(Ordering::Relaxed) as u16).to_be_bytes());
+    address[4..8].copy_from_slice(&[127, 0, 0, 1]);
+    loop {
+        match call!(libc::SYS_bind, fd, address.as_ptr(), address.len()) {
+            Ok(_) => return Ok(fd),
+            // The last attempt's process has answered, and not ended yet.
+            Err(Refusal::Errno(libc::EADDRINUSE)) => std::thread::yield_now(),
+            Err(refusal) => return Err(refusal),
+        }
+    }
+}
+
+fn is_listening(fd: i32) -> Result<bool, Refusal> {
+    let (mut value, mut length) = (0_i32, 4_u32);
+    call!(libc::SYS_getsockopt, fd, libc::SOL_SOCKET, libc::SO_ACCEPTCONN, &raw mut value, &raw mut length)?;
+    Ok(value != 0)
+}
+
+/// One thread has the number mean now the one socket, now the other; another has it listen.
+fn swap_sockets() -> Attempt {
+    const NUMBER: i32 = 50;
+    let (granted, other) = (bound()?, socket()?);
+    call!(libc::SYS_dup3, granted, NUMBER, 0)?;
+    race(
+        || {
+            for fd in [other, granted] {
+                let _ = call!(libc::SYS_dup3, fd, NUMBER, 0);
+            }
+        },
+        || call!(libc::SYS_listen, NUMBER, 1),
+    )?;
+    if is_listening(other)? { Ok("a socket that was not bound listens".into()) } else { Err(Refusal::Absent) }
+}
+
+/// One thread dissolves the socket, by which its port is given up; another has it listen.
+fn change_socket() -> Attempt {
+    let mut unspecified = [0_u8; 16];
+    let unspecified = unspecified.as_mut_ptr() as usize;
+    let fd = bound()?;
+    race(
+        || {
+            let _ = call!(libc::SYS_connect, fd, unspecified, 16);
+            let _ = call!(libc::SYS_shutdown, fd, libc::SHUT_RDWR);
+        },
+        || call!(libc::SYS_listen, fd, 1),
+    )?;
+    let mut address = [0_u8; 16];
+    let mut length = 16_u32;
+    call!(libc::SYS_getsockname, fd, address.as_mut_ptr(), &raw mut length)?;
+    let port = u16::from_be_bytes([address[2], address[3]]);
+    if is_listening(fd)? && usize::from(port) != PORT_HERE.load(Ordering::Relaxed) {
+        Ok(format!("it listens on port {port}"))
+    } else {
+        Err(Refusal::Absent)
+    }
+}
+
+/// Runs `attempt` again and again while another thread runs `disturb`, each so often at least.
+fn race(disturb: impl Fn() + Sync, attempt: impl Fn() -> Result<usize, Refusal>) -> Result<(), Refusal> {
+    let (over, disturbed) = (AtomicBool::new(false), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        std::thread::Builder::new().spawn_scoped(scope, || {
+            while !over.load(Ordering::Relaxed) {
+                disturb();
+                disturbed.fetch_add(1, Ordering::Relaxed);
+            }
+        })?;
+        let mut rounds = 0;
+        while rounds < ROUNDS || disturbed.load(Ordering::Relaxed) < ROUNDS {
+            let _ = attempt();
+            rounds += 1;
+        }
+        over.store(true, Ordering::Relaxed);
+        Ok(())
+    })
+}
+
+/// Four threads start threads at once, each of which counts who is alive.
+fn threads_at_once() -> Attempt {
+    let (alive, most) = (AtomicUsize::new(1), AtomicUsize::new(1));
+    let lives = |doing: &dyn Fn()| {
+        most.fetch_max(alive.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+        doing();
+        alive.fetch_sub(1, Ordering::SeqCst);
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            let _ = std::thread::Builder::new().spawn_scoped(scope, || {
+                lives(&|| {
+                    for _ in 0..40 {
+                        std::thread::scope(|within| {
+                            for _ in 0..4 {
+                                let waits = || lives(&|| std::thread::sleep(Duration::from_millis(1)));
+                                let _ = std::thread::Builder::new().stack_size(64 << 10).spawn_scoped(within, waits);
+                            }
+                        });
+                    }
+                });
+            });
+        }
+    });
+    let most = most.load(Ordering::SeqCst);
+    if most > THREADS { Ok(format!("{most} threads at once")) } else { Err(Refusal::Absent) }
+}
+
+/// Threads that ask without end, and an end that does not wait for the answers.
+fn end_while_pending() -> Attempt {
+    let asked = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..6 {
+            let _ = std::thread::Builder::new().stack_size(64 << 10).spawn_scoped(scope, || {
+                loop {
+                    let fd = socket().unwrap_or(-1);
+                    let _ = call!(libc::SYS_listen, fd, 1);
+                    let _ = call!(libc::SYS_close, fd);
+                    asked.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        while asked.load(Ordering::Relaxed) < 50 {
+            std::hint::spin_loop();
+        }
+        exit_now(7)
+    })
+}
+
+pub(crate) fn rows() -> Vec<Row> {
+    use SupervisorAct as S;
+    const EVERY: &[gaol::Layer] = &[Hygiene, Namespaces, Capabilities, Limits, Landlock, Seccomp];
+    const PARENT: &str = "no layer: it is whoever answers that must go on";
+    vec![
+        row(131, "listen on the granted port", S::ListenGranted)
+            .under(Listen)
+            .always(Answer::done())
+            .no_control("this row is the control of the next"),
+        row(131, "listen on no port", S::ListenUnbound).under(Listen).always(libc::EACCES).open_without(EVERY),
+        row(131, "listen, again and again, while the sockets are swapped", S::SwapSockets)
+            .under(Listen)
+            .always(Answer::Absent)
+            .no_control("without whoever answers there is nobody to race with: the row before is the control"),
+        row(131, "listen, again and again, while the socket gives up its port", S::ChangeSocket)
+            .under(Listen)
+            .always(Answer::Absent)
+            .no_control("whether the kernel is caught in between is a matter of luck without the supervisor too"),
+        row(131, "threads of four threads at once", S::ThreadsAtOnce)
+            .under(FewThreads)
+            .always(Answer::Absent)
+            .open_without(EVERY),
+        row(132, "an end with questions pending, whose ids are free again", S::EndWhilePending)
+            .under(Listen)
+            .always(Answer::Exited(7))
+            .no_control(PARENT),
+        row(134, "a thread, while others end with questions pending", S::OneThread)
+            .under(Beside)
+            .always(Answer::done())
+            .no_control(PARENT),
+        row(128, "an answer, and no other request is read", S::NeverReadAgain)
+            .under(Again)
+            .always(Answer::TimedOut)
+            .no_control(PARENT),
+        row(128, "an answer, and an end of the channel that takes no more", S::HangUp)
+            .under(Again)
+            .always(Answer::done())
+            .no_control(PARENT),
+        row(135, "a call, after the thread that made the template has ended", S::OneThread)
+            .under(AnotherThread)
+            .always(Answer::done())
+            .no_control(PARENT),
+    ]
+}
