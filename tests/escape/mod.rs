@@ -10,6 +10,7 @@ pub(crate) mod kinds;
 pub(crate) mod memory;
 pub(crate) mod metadata;
 pub(crate) mod mounts;
+mod numbers;
 pub(crate) mod options;
 pub(crate) mod others;
 pub(crate) mod place;
