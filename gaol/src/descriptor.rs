@@ -36,7 +36,7 @@ use crate::wire::descriptors;
 /// status flags (`O_APPEND`, `O_NONBLOCK`), so that a child which reads or seeks moves the parent's offset, and a child may change
 /// those flags under the parent. To hand over a description of its own, open the file once more: [`Fd::reopened`]. What the
 /// description does not allow (writing, for a file that was opened for reading), no copy of it allows. And what it allows, it allows in
-/// the sandbox: a datagram socket that is not connected can send to every address that its network reaches, so connect it first.
+/// the sandbox: a datagram socket, connected or not, can send to every address that its network reaches.
 ///
 /// A call takes at most 64 descriptors with it and brings at most 64 back. What comes back beyond those that the result names is closed,
 /// and the reply is not believed.

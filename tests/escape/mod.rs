@@ -4,6 +4,7 @@ pub(crate) mod elf;
 pub(crate) mod files;
 pub(crate) mod forgery;
 pub(crate) mod handed;
+pub(crate) mod hands;
 pub(crate) mod inheritance;
 pub(crate) mod kernel;
 pub(crate) mod kinds;

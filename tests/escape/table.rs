@@ -1,4 +1,4 @@
-//! Rows 200–218: the whole table of system calls, by what the calls are for.
+//! Rows 200–219: the whole table of system calls, by what the calls are for.
 //!
 //! Each call is made with every argument -1, which the kernel of no machine answers with EPERM to somebody who may: an answer of EPERM is
 //! the filter's. Calls that are allowed, and calls that are judged by their arguments, are named here too, so that none is forgotten.
@@ -10,7 +10,7 @@ use libc::{ENOSYS, EPERM, c_long};
 use serde::{Deserialize, Serialize};
 
 use super::profiles::Profile::{Nothing, Wide};
-use super::row::{Row, row};
+use super::row::{Answer, Row, row};
 use super::sweep::{Attempted, sweep};
 use super::toolbox::{Seen, raw};
 
@@ -42,7 +42,7 @@ pub(crate) enum Class {
     Holes,
     /// Numbers above the newest.
     Unborn,
-    /// Not tried here: allowed, whatever the arguments.
+    /// Allowed, whatever the arguments.
     Allowed,
     /// Not tried here: judged by the arguments, or the end of whoever calls. Other rows do.
     Judged,
@@ -203,6 +203,13 @@ pub(crate) fn rows() -> Vec<Row> {
         }
     }
     for profile in [Nothing, Wide] {
+        // The list is as long as it is said to be, and nonsense as arguments harms neither the function nor its caller.
+        rows.push(
+            row(219, format!("every call that is allowed, with nonsense, under {profile:?}"), (Class::Allowed, EPERM))
+                .under(profile)
+                .always(Answer::done())
+                .no_control("these are allowed"),
+        );
         rows.push(
             row(218, format!("every number that no call has under {profile:?}"), (Class::Holes, EPERM))
                 .under(profile)
