@@ -162,8 +162,12 @@ fn keeps_memory() {
 
 fn keeps_itself() {
     // As the kernel says them: 0 is an answer, of a leader outside of this process's pid namespace.
-    // SAFETY: the three take numbers and change nothing.
-    let ids = || (std::process::id(), unsafe { (libc::getppid(), libc::getpgrp(), libc::getsid(0)) });
+    let ids = || {
+        // SAFETY: takes nothing and changes nothing, as the next; the last takes a number.
+        let (parent, group) = (unsafe { libc::getppid() }, unsafe { libc::getpgrp() });
+        // SAFETY: as above.
+        (std::process::id(), parent, group, unsafe { libc::getsid(0) })
+    };
     let before = ids();
     let umask = rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o27));
     rustix::process::umask(umask);
