@@ -43,7 +43,7 @@ pub(crate) enum SupervisorAct {
 }
 
 /// How often a race is run.
-const ROUNDS: usize = 5_000;
+const ROUNDS: usize = 1_000;
 /// What the profile of these rows allows.
 const THREADS: usize = 8;
 
@@ -60,13 +60,13 @@ fn listened_on() -> String {
     format!("tcp:{}", port())
 }
 
-#[sandboxed(listen = listened_on(), threads = 8, time = "20s")]
+#[sandboxed(listen = listened_on(), threads = 8, time = "60s")]
 fn listens(act: Act, place: &Place, port: u16) -> gaol::Result<Seen> {
     PORT_HERE.store(usize::from(port), Ordering::Relaxed);
     Ok(perform_act(act, place))
 }
 
-#[sandboxed(threads = 8, time = "20s")]
+#[sandboxed(threads = 8, time = "60s")]
 fn starts_threads(act: Act, place: &Place) -> gaol::Result<Seen> {
     Ok(perform_act(act, place))
 }
