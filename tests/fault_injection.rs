@@ -83,10 +83,21 @@ fn exhaustive(acts: &[Act]) {
 #[test]
 fn whatever_fails_the_function_runs_confined_or_not_at_all() {
     if is_exhaustive() {
-        return exhaustive(&[Act::Call, Act::CallWithoutNamespaces]);
+        return exhaustive(&[Act::Call, Act::CallWithoutNamespaces, Act::CallByArguments]);
     }
     run(&[(Act::Call, User::Nobody, EVERY), (Act::CallWithoutNamespaces, User::Same, EVERY)]);
     print("left out: at each step six of seven errnos, and the other user of each tier; GAOL_FAULTS=all tries them");
+}
+
+#[test]
+fn whatever_fails_a_call_with_a_template_of_its_own_runs_confined_or_not_at_all() {
+    // Where everything is tried, so is this.
+    if !is_exhaustive() {
+        run(&[(Act::CallByArguments, User::Nobody, ERRNO)]);
+        print(
+            "left out: kills, short reads, at each step six of seven errnos, and the other user; GAOL_FAULTS=all tries them",
+        );
+    }
 }
 
 #[test]

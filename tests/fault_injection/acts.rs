@@ -23,6 +23,8 @@ pub(crate) enum Act {
     Call,
     /// The same without namespaces.
     CallWithoutNamespaces,
+    /// Calls a function whose profile names its arguments: each call has a template of its own.
+    CallByArguments,
     /// Runs a program.
     Command,
     CommandWithoutNamespaces,
@@ -41,7 +43,7 @@ impl Act {
     fn without(self) -> &'static [Layer] {
         match self {
             Self::CallWithoutNamespaces | Self::CommandWithoutNamespaces => &[Layer::Namespaces],
-            Self::Call | Self::Command | Self::Activation | Self::TimeOut => &[],
+            Self::Call | Self::CallByArguments | Self::Command | Self::Activation | Self::TimeOut => &[],
         }
     }
 }
@@ -60,6 +62,12 @@ fn place() -> PathBuf {
 
 #[sandboxed(read = place().join("granted"), write = place().join("drop"), time = "20s")]
 fn tries(ground: &Path) -> gaol::Result<Vec<Attempt>> {
+    Ok(confined(ground))
+}
+
+#[sandboxed(read = granted, write = dropped, time = "20s")]
+fn tries_arguments(ground: &Path, granted: &Path, dropped: &Path) -> gaol::Result<Vec<Attempt>> {
+    assert!(granted.starts_with(ground) && dropped.starts_with(ground));
     Ok(confined(ground))
 }
 
@@ -91,6 +99,13 @@ fn sleeps() -> gaol::Result<()> {
     Ok(())
 }
 
+fn called(result: gaol::Result<Vec<Attempt>>) -> Got {
+    match result {
+        Ok(attempts) => Got::Ran(attempts),
+        Err(error) => Got::failed(error.outcome(), error),
+    }
+}
+
 /// Its time is its own time, whatever the wall clock says.
 fn time_out() -> Got {
     let _ = std::hint::black_box(SystemTime::now());
@@ -110,7 +125,7 @@ impl Acting {
         // Written down, so that nothing is tried before there is a fault.
         let (granted, drop) = (place.join("granted"), place.join("drop"));
         let written = match act {
-            Act::Call | Act::CallWithoutNamespaces | Act::TimeOut => None,
+            Act::Call | Act::CallWithoutNamespaces | Act::CallByArguments | Act::TimeOut => None,
             Act::Command => Some(serde_json::json!({"read": granted, "exec": PROGRAM})),
             // Nothing else keeps metadata from a program there.
             Act::CommandWithoutNamespaces => {
@@ -127,10 +142,10 @@ impl Acting {
             (Act::Activation, Some(profile)) => self.activate(profile),
             (_, Some(profile)) => self.command(profile),
             (Act::TimeOut, None) => time_out(),
-            (_, None) => match tries(&self.place) {
-                Ok(attempts) => Got::Ran(attempts),
-                Err(error) => Got::failed(error.outcome(), error),
-            },
+            (Act::CallByArguments, None) => {
+                called(tries_arguments(&self.place, &self.place.join("granted"), &self.place.join("drop")))
+            }
+            (_, None) => called(tries(&self.place)),
         }
     }
 

@@ -30,6 +30,9 @@ fn members(act: Act) -> &'static [(&'static str, usize, u32)] {
             ("worker", 5, 1),
             ("spare worker", 5, 2),
         ],
+        Act::CallByArguments => {
+            &[("zygote", 3, 1), ("template", 4, 1), ("next template", 4, 2), ("worker", 5, 1), ("next worker", 5, 2)]
+        }
         // What the application does is the standard library's `Command`.
         Act::Command | Act::CommandWithoutNamespaces => &[("launcher", 2, 1), ("init", 3, 1), ("program", 4, 1)],
         Act::TimeOut => &[],
@@ -55,7 +58,8 @@ struct Row {
     unknown: u32,
     ended: u32,
     next_worked: u32,
-    slowest: Duration,
+    /// The longest call, and at which step its fault was.
+    slowest: (Duration, u32),
 }
 
 /// The faults that are still to be tried.
@@ -95,7 +99,10 @@ pub(crate) fn campaign(scenario: Scenario, kinds: &[Kind]) -> Table {
 
 /// What may be seen of a confined process: with namespaces, if the scenario has them, and without, where they are refused.
 fn references(lane: &mut Lane, scenario: Scenario) -> Vec<Confined> {
-    let acts = if scenario.act == Act::Call { vec![Act::Call, Act::CallWithoutNamespaces] } else { vec![scenario.act] };
+    let acts = match scenario.act {
+        Act::Call | Act::CallByArguments => vec![scenario.act, Act::CallWithoutNamespaces],
+        act => vec![act],
+    };
     let mut references = Vec::new();
     for act in acts {
         let run = lane.run(Scenario { act, ..scenario }, &mut Peace);
@@ -163,7 +170,7 @@ impl Row {
     fn count(&mut self, run: &Run, injected: Option<Injected>) {
         let Some(injected) = injected else { return };
         self.steps += 1;
-        let Injected::At(..) = injected else {
+        let Injected::At(step, _) = injected else {
             self.impossible += 1;
             return;
         };
@@ -173,7 +180,7 @@ impl Row {
             return;
         };
         let slowest = report.calls.iter().map(|(_, time)| *time).max().unwrap_or_default();
-        self.slowest = self.slowest.max(slowest);
+        self.slowest = self.slowest.max((slowest, step.number));
         // A spare's fault shows in the call that it serves.
         match report.calls.iter().map(|(got, _)| got).find(|got| !matches!(got, Got::Ran(_))) {
             None => self.ran += 1,
@@ -290,7 +297,7 @@ impl fmt::Display for Table {
         writeln!(f, "{act:?}, user {user:?}:")?;
         writeln!(
             f,
-            "{:<14}{:<10}{:>6}{:>7}{:>11}{:>7}{:>9}{:>9}{:>7}{:>10}{:>9}",
+            "{:<14}{:<10}{:>6}{:>7}{:>11}{:>7}{:>9}{:>9}{:>7}{:>10}{:>14}",
             "process",
             "fault",
             "steps",
@@ -307,9 +314,9 @@ impl fmt::Display for Table {
             let Row { steps, tried, impossible, ran, not_run, unknown, ended, next_worked, slowest } = row;
             writeln!(
                 f,
-                "{name:<14}{:<10}{steps:>6}{tried:>7}{impossible:>11}{ran:>7}{not_run:>9}{unknown:>9}{ended:>7}{next_worked:>10}{:>9}",
+                "{name:<14}{:<10}{steps:>6}{tried:>7}{impossible:>11}{ran:>7}{not_run:>9}{unknown:>9}{ended:>7}{next_worked:>10}{:>14}",
                 format!("{kind:?}"),
-                format!("{}ms", slowest.as_millis()),
+                format!("{}ms at {}", slowest.0.as_millis(), slowest.1),
             )?;
         }
         write!(f, "violations: {}", self.violations.len())

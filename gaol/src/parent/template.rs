@@ -505,3 +505,20 @@ impl Refusal {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::refusal;
+
+    #[test]
+    fn only_what_the_system_has_not_got_is_refused_for_good() {
+        let refused = |errno| refusal(Layer::Namespaces, "mount", &io::Error::from_raw_os_error(errno));
+        for errno in [libc::EPERM, libc::EACCES, libc::ENOSYS, libc::EINVAL, libc::EUSERS] {
+            assert!(refused(errno).is_for_good(), "{errno}");
+        }
+        for errno in [libc::EMFILE, libc::ENOMEM, libc::EAGAIN, libc::EINTR, libc::EIO, libc::ENOSPC] {
+            assert!(!refused(errno).is_for_good(), "{errno}");
+        }
+    }
+}
