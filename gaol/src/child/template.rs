@@ -108,7 +108,7 @@ fn wait_for_plan(control: &OwnedFd) {
     }
 }
 
-fn receive_plan(control: &OwnedFd) -> io::Result<(Purpose, Plan, Vec<OwnedFd>)> {
+pub(super) fn receive_plan(control: &OwnedFd) -> io::Result<(Purpose, Plan, Vec<OwnedFd>)> {
     let mut head = [0; PlanHead::BYTES];
     let first = receive(control.as_fd(), &mut head, RecvFlags::empty())?;
     if first.bytes != head.len() {
@@ -116,7 +116,7 @@ fn receive_plan(control: &OwnedFd) -> io::Result<(Purpose, Plan, Vec<OwnedFd>)> 
     }
     let PlanHead { purpose, length } = PlanHead::from_bytes(head);
     let length = usize::try_from(length).map_err(io::Error::other)?;
-    let mut bytes = Vec::with_capacity(length);
+    let mut bytes = Vec::new();
     let mut chunk = vec![0; LONGEST];
     while bytes.len() < length {
         let received = receive(control.as_fd(), &mut chunk, RecvFlags::empty())?;

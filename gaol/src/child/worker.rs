@@ -205,7 +205,7 @@ fn is_called(channel: &std::fs::File) -> bool {
 const LOOK: Duration = Duration::from_micros(50);
 
 /// Runs one call, and gives how long it waited for it. An error means that there is no other to come.
-fn serve(setup: &Setup<'_>, channel: &mut std::fs::File, looks: bool) -> io::Result<Duration> {
+pub(super) fn serve(setup: &Setup<'_>, channel: &mut std::fs::File, looks: bool) -> io::Result<Duration> {
     let begun = Instant::now();
     let mut first = [0; FIRST];
     let (call, received, mut beside) = receive_head(channel, &mut first, looks.then(|| begun + LOOK))?;
@@ -230,7 +230,13 @@ fn serve(setup: &Setup<'_>, channel: &mut std::fs::File, looks: bool) -> io::Res
     let descriptors = beside.split_off(shared);
     let (environment, arguments) = payload.split_at(usize::try_from(call.prefix).map_err(io::Error::other)?);
     if !environment.is_empty() {
-        set_environment(environment);
+        let Some(variables) = read_environment(environment) else {
+            return send(channel, &call, Reply::new(Kind::Unable, b"its environment does not decode"));
+        };
+        // Elsewhere than in a worker it is nobody's to change.
+        if !cfg!(fuzzing) {
+            set_environment(variables);
+        }
     }
     let cap = setup.plan.reply.unwrap_or(u64::MAX / 2);
     let mut room = (call.room > 0).then(|| Room::new(channel.as_fd(), &call, cap));
@@ -334,8 +340,21 @@ fn send_head(channel: &std::fs::File, head: &[u8], fds: &[BorrowedFd<'_>]) -> io
     descriptors::send(channel.as_fd(), head, fds)
 }
 
-fn set_environment(bytes: &[u8]) {
-    let Ok(variables) = codec::decode::<Vec<(Vec<u8>, Option<Vec<u8>>)>>(bytes) else { return };
+/// A variable that is granted: its name and, where it is set, its value.
+type Variable = (Vec<u8>, Option<Vec<u8>>);
+
+/// The variables of a call, of which each can be set.
+fn read_environment(bytes: &[u8]) -> Option<Vec<Variable>> {
+    let variables: Vec<Variable> = codec::decode(bytes).ok()?;
+    // What the standard library panics about.
+    let can_be_set = |(name, value): &Variable| {
+        let is_name = !name.is_empty() && !name.contains(&b'=') && !name.contains(&0);
+        is_name && value.as_ref().is_none_or(|value| !value.contains(&0))
+    };
+    variables.iter().all(can_be_set).then_some(variables)
+}
+
+fn set_environment(variables: Vec<Variable>) {
     for (name, value) in variables {
         let name = OsString::from_vec(name);
         match value {
