@@ -138,6 +138,7 @@ use crate::report::Report;
 ///
 /// All mistakes of an attribute and its function are reported at once, and the function is left as it was written, so that
 /// its callers cause no further errors.
+#[cfg(proc_macro)]
 #[proc_macro_attribute]
 pub fn sandboxed(attribute: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
     expand(attribute.into(), item.into()).into()
@@ -186,6 +187,7 @@ fn expand(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// # Errors
 ///
 /// An enum, a union, and a struct without fields do not compile, nor does an attribute that would leave a field out.
+#[cfg(proc_macro)]
 #[proc_macro_derive(Taint, attributes(taint))]
 pub fn taint(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
     tainted::expand(input.into()).into()
@@ -193,7 +195,32 @@ pub fn taint(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
 
 /// The literal of `gaol::reason!`, which says something.
 #[doc(hidden)]
+#[cfg(proc_macro)]
 #[proc_macro]
 pub fn checked_reason(tokens: proc_macro::TokenStream) -> proc_macro::TokenStream {
     reason::expand(tokens.into()).into()
+}
+
+/// The macros as functions of tokens. No program can link a crate of macros, so `fuzz/` builds this one as a plain library.
+#[cfg(all(fuzzing, not(proc_macro)))]
+pub mod plain {
+    use proc_macro2::TokenStream;
+
+    /// `#[sandboxed(attribute)] item`.
+    #[must_use]
+    pub fn sandboxed(attribute: TokenStream, item: TokenStream) -> TokenStream {
+        crate::expand(attribute, item)
+    }
+
+    /// `#[derive(Taint)] input`.
+    #[must_use]
+    pub fn taint(input: TokenStream) -> TokenStream {
+        crate::tainted::expand(input)
+    }
+
+    /// `checked_reason!(tokens)`.
+    #[must_use]
+    pub fn checked_reason(tokens: TokenStream) -> TokenStream {
+        crate::reason::expand(tokens)
+    }
 }

@@ -1,5 +1,7 @@
 //! The child's side: zygote, template and worker. None of these ever returns to the application's code.
 
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod keeper;
 mod launcher;
 mod room;

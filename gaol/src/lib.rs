@@ -70,6 +70,9 @@ mod dynamic;
 mod entry;
 mod error;
 mod explain;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzz;
 mod init;
 mod launch;
 mod manifest;

@@ -2,6 +2,8 @@
 
 mod application;
 mod exchange;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod outside;
 mod patience;
 mod slot;

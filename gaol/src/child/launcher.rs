@@ -104,7 +104,7 @@ fn cause(problem: &PathProblem) -> Option<&io::Error> {
 
 /// What is said of the program, by its own process until it becomes the program, and by init from then on.
 #[derive(Debug, Serialize, Deserialize)]
-enum Progress {
+pub(crate) enum Progress {
     /// It is in the layers. With it come its pidfd and, where its filter asks, the filter's listener.
     Entered(Option<Rules>),
     /// A layer was refused.

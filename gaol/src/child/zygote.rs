@@ -93,7 +93,7 @@ fn start(control: &OwnedFd) -> Result<Infallible, (&'static str, io::Error)> {
 }
 
 /// Proves to the application that this is its zygote, and keeps a handle on it.
-fn greet(control: &OwnedFd) -> Result<OwnedFd, (&'static str, io::Error)> {
+pub(super) fn greet(control: &OwnedFd) -> Result<OwnedFd, (&'static str, io::Error)> {
     let mut buffer = [0; 256];
     let mut received = receive(control.as_fd(), &mut buffer, RecvFlags::empty()).map_err(|error| ("recvmsg", error))?;
     let hello: Hello = codec::decode(&buffer[..received.bytes])
@@ -170,7 +170,7 @@ fn serve(control: &OwnedFd, application: OwnedFd) -> Result<Infallible, (&'stati
 }
 
 /// What the application asks for.
-enum Request {
+pub(super) enum Request {
     Fork(Fork, OwnedFd),
     Watch(Rules, OwnedFd),
     /// Nothing that this zygote knows.
@@ -178,7 +178,7 @@ enum Request {
 }
 
 /// Reads one request. An error means that the application is gone.
-fn hear(control: &OwnedFd) -> io::Result<Request> {
+pub(super) fn hear(control: &OwnedFd) -> io::Result<Request> {
     let mut buffer = [0; 1 << 10];
     let mut received = receive(control.as_fd(), &mut buffer, RecvFlags::empty())?;
     if received.bytes == 0 {

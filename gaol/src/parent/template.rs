@@ -161,6 +161,17 @@ pub(super) struct Worker {
     pub(super) at_leisure: bool,
 }
 
+#[cfg(fuzzing)]
+impl Template {
+    /// A handle without a process, of which nothing is asked.
+    pub(super) fn of_nobody(control: OwnedFd, pidfd: OwnedFd, plan: Plan, zygote: Arc<Zygote>) -> Self {
+        let ready =
+            Ready { workers: VecDeque::new(), asked: 0, asked_for_good: false, waiting: 0, wanted: 0, taken: None };
+        let (names, ready, pace) = (Vec::new(), Mutex::new(ready), Pace::default());
+        Self { control, pidfd, names, plan, ready, spares: false, pace, zygote }
+    }
+}
+
 impl Drop for Worker {
     fn drop(&mut self) {
         // Whatever it is doing, nobody waits for it any more. Its template reaps it.

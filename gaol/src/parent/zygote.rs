@@ -48,6 +48,14 @@ pub(super) struct Zygote {
     pidfd: OwnedFd,
 }
 
+#[cfg(fuzzing)]
+impl Zygote {
+    /// A handle without a process.
+    pub(super) fn of_nobody(control: OwnedFd, pidfd: OwnedFd) -> Self {
+        Self { control, pidfd }
+    }
+}
+
 impl Zygote {
     /// Starts this binary again, and makes sure that what answers is a zygote of this build.
     pub(super) fn start() -> Result<Self, NotStarted> {
