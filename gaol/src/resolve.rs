@@ -1,14 +1,15 @@
 //! From a profile to a plan: every path resolved once, to what it is now, and every program to what it needs.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
-use rustix::fs::{AtFlags, CWD, FileType, Stat};
+use rustix::fs::{CWD, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 use crate::error::PathProblem;
@@ -345,42 +346,49 @@ struct Target {
 }
 
 /// Follows a path link by link, keeping each, so that the names that were written can be made to work in a private root.
+///
+/// Each component is opened in the directory that the one before it was, so that a directory which a link takes the place of meanwhile
+/// is the directory still: what is followed is what was looked at.
 fn follow(written: &Path) -> Result<Target, (PathBuf, PathProblem)> {
+    let open = |directory: BorrowedFd<'_>, name: &OsStr, path: &Path| {
+        let access = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        rustix::fs::openat(directory, name, access, Mode::empty()).map_err(|errno| at(path, errno))
+    };
+    let root = open(CWD, OsStr::new("/"), Path::new("/"))?;
     let mut rest: VecDeque<OsString> = components(written);
     let mut path = PathBuf::from("/");
+    // What the path's components are, without the root.
+    let mut opened: Vec<OwnedFd> = Vec::new();
     let mut links = Vec::new();
-    // What the path means so far; not known where it means what is above.
-    let mut last = None;
     while let Some(component) = rest.pop_front() {
-        last = None;
         if component == ".." {
             path.pop();
+            opened.pop();
             continue;
         }
         path.push(&component);
-        let stat = rustix::fs::statat(CWD, &path, AtFlags::SYMLINK_NOFOLLOW).map_err(|errno| at(&path, errno))?;
+        let fd = open(opened.last().unwrap_or(&root).as_fd(), &component, &path)?;
+        let stat = rustix::fs::fstat(&fd).map_err(|errno| at(&path, errno))?;
         if FileType::from_raw_mode(stat.st_mode) != FileType::Symlink {
-            last = Some(stat);
+            opened.push(fd);
             continue;
         }
         if links.len() == MOST_LINKS {
             return Err((written.to_path_buf(), PathProblem::TooManyLinks));
         }
-        let target = rustix::fs::readlink(&path, Vec::new()).map_err(|errno| at(&path, errno))?;
+        let target = rustix::fs::readlinkat(&fd, c"", Vec::new()).map_err(|errno| at(&path, errno))?;
         let target = PathBuf::from(OsString::from_vec(target.into_bytes()));
         links.push(Link { at: path.clone(), target: target.clone() });
         path.pop();
         if target.is_absolute() {
             path = PathBuf::from("/");
+            opened.clear();
         }
         for component in components(&target).into_iter().rev() {
             rest.push_front(component);
         }
     }
-    let stat = match last {
-        Some(stat) => stat,
-        None => rustix::fs::stat(&path).map_err(|errno| at(&path, errno))?,
-    };
+    let stat = rustix::fs::fstat(opened.last().unwrap_or(&root)).map_err(|errno| at(&path, errno))?;
     let kind = kind(&stat).map_err(|problem| (path.clone(), problem))?;
     Ok(Target { path, links, identity: identity(&stat), kind })
 }

@@ -231,7 +231,7 @@ pub(super) fn serve(setup: &Setup<'_>, channel: &mut std::fs::File, looks: bool)
     let (environment, arguments) = payload.split_at(usize::try_from(call.prefix).map_err(io::Error::other)?);
     if !environment.is_empty() {
         let Some(variables) = read_environment(environment) else {
-            return send(channel, &call, Reply::new(Kind::Unable, b"its environment does not decode"));
+            return send(channel, &call, Reply::new(Kind::Unable, b"its environment does not decode")).map(|()| waited);
         };
         // Elsewhere than in a worker it is nobody's to change.
         if !cfg!(fuzzing) {

@@ -12,7 +12,7 @@ use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, NetPort, PathBeneath, Ruleset, RulesetAttr,
     RulesetCreated, RulesetCreatedAttr, RulesetError, Scope,
 };
-use rustix::fs::{CWD, Mode, OFlags};
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
 
 use super::{own_refusal, refusal, refusal_for};
 use crate::plan::{Grant, Identity, Kind, Plan, Ports, Reason, Refusal, Rights};
@@ -201,13 +201,20 @@ fn open_at(
             _ => refusal,
         }
     };
-    let access = match opening {
-        Opening::Name => OFlags::PATH | OFlags::NOFOLLOW,
-        Opening::Contents if grant.rights.read || grant.kind == Kind::Directory => OFlags::RDONLY | OFlags::NONBLOCK,
-        Opening::Contents => OFlags::WRONLY | OFlags::NONBLOCK,
+    let contents = |access: OFlags| {
+        let flags = access | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        rustix::fs::openat(directory, path, flags, Mode::empty())
     };
-    let access = access | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let fd = rustix::fs::openat(directory, path, access, Mode::empty()).map_err(failed)?;
+    let fd = match opening {
+        // No component of a real path is a symbolic link: one that is found anywhere in it has been put there since.
+        Opening::Name => {
+            let access = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            rustix::fs::openat2(directory, path, access, Mode::empty(), ResolveFlags::NO_SYMLINKS)
+        }
+        Opening::Contents if grant.rights.read || grant.kind == Kind::Directory => contents(OFlags::RDONLY),
+        Opening::Contents => contents(OFlags::WRONLY),
+    };
+    let fd = fd.map_err(failed)?;
     let stat = rustix::fs::fstat(&fd).map_err(failed)?;
     if (Identity { device: stat.st_dev, inode: stat.st_ino }) != grant.identity {
         return Err(own_refusal(layer, "find what the parent saw", object(), Reason::Changed));
