@@ -441,3 +441,6 @@ fn stream(output: Output) -> Stream {
 pub(crate) fn whole_seconds(time: Duration) -> u64 {
     time.as_secs() + u64::from(time.subsec_nanos() > 0)
 }
+
+#[cfg(test)]
+mod tests;
