@@ -130,6 +130,13 @@ pub(crate) struct Network {
 }
 
 impl Network {
+    /// Whether some ports may be reached and others not. Who may reach every one needs nobody to look at them.
+    pub(crate) fn tells_ports_apart(&self) -> bool {
+        [&self.tcp_outbound, &self.tcp_inbound, &self.udp_outbound, &self.udp_inbound]
+            .into_iter()
+            .any(|ports| !ports.judged().is_empty())
+    }
+
     /// Whether nothing at all may be reached, so that the child needs no network.
     pub(crate) fn is_empty(&self) -> bool {
         [&self.tcp_outbound, &self.tcp_inbound, &self.udp_outbound, &self.udp_inbound]

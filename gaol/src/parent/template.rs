@@ -452,7 +452,7 @@ fn most_spares() -> usize {
 
 /// Whether a template entered every layer that its plan names. Landlock may be missing only where nothing depends on it.
 fn is_all(plan: &Plan, entered: Entered) -> bool {
-    let needs_landlock = plan.has_paths() || !plan.network.is_empty();
+    let needs_landlock = plan.has_paths() || plan.network.tells_ports_apart();
     entered.layers == plan.layers || (!needs_landlock && entered.layers == plan.layers.without(Layer::Landlock))
 }
 
@@ -520,6 +520,9 @@ impl Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::profile::{AddressPattern, Operation, Profile};
+    use crate::resolve::{Writable, resolve};
+    use crate::support::Layers;
     use crate::sys::refusal;
 
     #[test]
@@ -530,6 +533,25 @@ mod tests {
         }
         for errno in [libc::EMFILE, libc::ENOMEM, libc::EAGAIN, libc::EINTR, libc::EIO, libc::ENOSPC] {
             assert!(!refused(errno).is_for_good(), "{errno}");
+        }
+    }
+
+    /// Whether a template for `operation` serves that has entered every layer but `missing`.
+    fn serves_without(missing: Layer, operation: Operation) -> bool {
+        let mut profile = Profile::NOTHING;
+        profile.operations_mut().push(operation);
+        let Ok(resolved) = resolve(&profile, Layers::ALL, &Writable::default(), true) else { panic!("no paths") };
+        is_all(&resolved.plan, Entered { layers: Layers::ALL.without(missing), landlock_abi: 0 })
+    }
+
+    #[test]
+    fn a_kernel_without_landlock_serves_what_needs_none() {
+        for address in [AddressPattern::All, AddressPattern::Tcp(443), AddressPattern::Udp(53)] {
+            let needs_none = address == AddressPattern::All;
+            for operation in [Operation::NetworkOutbound(address.clone()), Operation::NetworkInbound(address)] {
+                assert_eq!(serves_without(Layer::Landlock, operation.clone()), needs_none, "{operation}");
+                assert!(!serves_without(Layer::Seccomp, operation.clone()), "{operation}");
+            }
         }
     }
 }
