@@ -93,7 +93,7 @@ const LEVELS: [&[&str]; 7] = [
     &["wire", "entry", "message", "launch"],
     &["crossing", "descriptor", "dynamic", "resolve", "explain", "tainted"],
     &["parent", "child"],
-    &["init", "manifest", "stream", "written", "by_hand", "command", "sandbox"],
+    &["init", "manifest", "stream", "written", "by_hand", "command", "sandbox", "escape_suite"],
     &["lib", "__private", "test_support", "fuzz"],
 ];
 

@@ -1,6 +1,7 @@
 //! Entries: the functions that a worker can be asked to run.
 
 use std::os::fd::OwnedFd;
+use std::sync::OnceLock;
 
 use crate::profile::Profile;
 use crate::sys::shared::SharedReader;
@@ -139,6 +140,22 @@ impl Registration {
 }
 
 inventory::collect!(Registration);
+
+/// A function of gaol's own that workers run, where there is one. It is in no list of sandboxed functions.
+///
+/// It cannot be registered as those are: gaol's own place in `.init_array` may come before the registration.
+static OWN: OnceLock<&'static Entry> = OnceLock::new();
+
+/// Has workers serve `entry` too. Said before any process is forked from this one.
+#[cfg(feature = "escape-suite")]
+pub(crate) fn serve_too(entry: &'static Entry) {
+    OWN.get_or_init(|| entry);
+}
+
+/// Every function that a worker can be asked to run: those that are linked into this binary, and gaol's own.
+pub(crate) fn served() -> impl Iterator<Item = &'static Entry> {
+    entries().chain(OWN.get().copied())
+}
 
 /// Every sandboxed function that is linked into this binary, in no particular order.
 pub(crate) fn entries() -> impl Iterator<Item = &'static Entry> {

@@ -1,5 +1,7 @@
 //! The entry point: where a process that gaol started stops being the application.
 
+#[cfg(feature = "escape-suite")]
+use crate::escape_suite;
 use crate::message::ZYGOTE_ARGUMENT;
 use crate::sys::descriptors::{is_control_socket, is_secure_execution};
 use crate::{child, launch, role};
@@ -19,7 +21,11 @@ use crate::{child, launch, role};
 /// ```
 pub fn init() {
     match started_as() {
-        Some(Child::Zygote) => child::main(),
+        Some(Child::Zygote) => {
+            #[cfg(feature = "escape-suite")]
+            escape_suite::register();
+            child::main()
+        }
         Some(Child::Launcher) => child::launch(),
         Some(Child::Doubtful) => child::refuse(
             "the environment of a command was cleared, and nothing tells that the application has started it; leave the variable \

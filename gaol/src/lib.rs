@@ -46,6 +46,15 @@
 //! A child is this same binary, started again, so the binary must know when it is one: wrap `main` in [`main!`], or call [`init()`] first thing in
 //! it. Under `cargo test`, where `main` is the harness's, enable the feature `test-support` in `dev-dependencies`.
 //!
+//! # Features
+//!
+//! All are off by default.
+//!
+//! * `serde`: profiles from files and to them, in any format that serde has.
+//! * `test-support`: an entry point in `cargo test` and nextest processes. For `dev-dependencies`.
+//! * `escape-suite`: the module `escape_suite` makes some eighty attacks under a profile of yours on your own system, and reports each.
+//! * `test-controls`: for gaol's own tests.
+//!
 //! # After a failure
 //!
 //! [`Error::outcome()`] answers the first question: did the function run?
@@ -69,6 +78,8 @@ mod descriptor;
 mod dynamic;
 mod entry;
 mod error;
+#[cfg(feature = "escape-suite")]
+pub mod escape_suite;
 mod explain;
 #[cfg(fuzzing)]
 #[doc(hidden)]

@@ -55,6 +55,20 @@ pub fn prepared(
     }))
 }
 
+/// The same under another profile than the entry's, inside `layers`: for the escape suite, whose one entry serves every profile.
+#[cfg(feature = "escape-suite")]
+pub(crate) fn prepared_under(
+    entry: &'static Entry,
+    profile: Profile,
+    layers: Layers,
+    write: impl FnOnce(&mut Writer<'_>) -> Result<(), EncodeError>,
+) -> Prepared {
+    let key = (profile.process() != Process::Exec && !profile.runs_programs())
+        .then(|| Key::Profile(Box::new(profile.clone()), layers));
+    let call = PendingCall { entry, profile: Cow::Owned(profile), key, layers };
+    Prepared(call.encode(write).map(|outgoing| (call, outgoing)))
+}
+
 /// A call whose arguments are encoded, or why there is none.
 #[allow(missing_debug_implementations, reason = "generated code uses it up at once")]
 pub struct Prepared(Result<(PendingCall, Outgoing), Error>);

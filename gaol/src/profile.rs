@@ -507,6 +507,11 @@ impl Profile {
         self.stderr = output;
     }
 
+    #[cfg(feature = "escape-suite")]
+    pub(crate) fn set_process(&mut self, process: Process) {
+        self.process = process;
+    }
+
     pub(crate) fn set_violation(&mut self, violation: Violation) {
         self.violation = violation;
     }

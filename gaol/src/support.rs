@@ -49,6 +49,8 @@ pub(crate) struct Layers(u8);
 
 impl Layers {
     pub(crate) const ALL: Self = Self(0b11_1111);
+    #[cfg(feature = "escape-suite")]
+    pub(crate) const NONE: Self = Self(0);
 
     #[must_use]
     pub(crate) const fn without(self, layer: Layer) -> Self {

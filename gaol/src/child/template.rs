@@ -138,7 +138,7 @@ struct Live {
 
 /// Forks workers and reaps them, until the application lets go of the control socket.
 fn serve(control: &OwnedFd, plan: &Plan, inherited: &[OwnedFd]) -> Result<Infallible, Refusal> {
-    let entries = worker::EntryTable::new(entry::entries());
+    let entries = worker::EntryTable::new(entry::served());
     let filter = plan.layers.has(Layer::Seccomp).then(|| WorkerFilter::new(&sys::shape(plan)));
     let mut workers: Vec<Live> = Vec::new();
     loop {
