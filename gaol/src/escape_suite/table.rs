@@ -145,7 +145,7 @@ fn sockets() -> Vec<Row> {
         ("socket(AF_INET, SCTP)", libc::AF_INET, SOCK_STREAM, 132),
         ("socket(AF_VSOCK)", libc::AF_VSOCK, SOCK_STREAM, 0),
         ("socket(AF_ALG)", libc::AF_ALG, SOCK_SEQPACKET, 0),
-        ("socket(AF_XDP)", libc::AF_XDP, SOCK_RAW, 0),
+        ("socket(AF_XDP)", 44, SOCK_RAW, 0),
         ("socket(AF_TIPC)", libc::AF_TIPC, SOCK_STREAM, 0),
         ("socket(AF_SMC)", 43, SOCK_STREAM, 0),
         ("socket(AF_BLUETOOTH)", libc::AF_BLUETOOTH, SOCK_STREAM, 3),
