@@ -114,7 +114,8 @@ impl ChildSandbox {
     ///
     /// They are the kernel's, of the process as a whole: `memory` counts what is used already, `cpu` (in whole seconds) is counted from
     /// its start and ended by SIGXCPU, a file that grows beyond `file_size` is answered by SIGXFSZ unless that is ignored. `time` and
-    /// `reply` are limits of calls, and mean nothing here. None is ever raised.
+    /// `reply` are limits of calls, and mean nothing here. None is ever raised: a soft limit that is lower stays, and what it could have
+    /// been raised to is given up.
     ///
     /// `threads` are counted by a process of gaol's, which needs an [entry point](crate::init); with `threads` 1 or none it is not
     /// needed. It ends with this process; should it be killed, no thread can be started any more. What programs start cannot be counted

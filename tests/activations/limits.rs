@@ -24,6 +24,7 @@ alone_as_each_user! {
     a_profile_of_kept_workers_bounds_it_too: bounds_cpu_of_a_kept_one;
     a_limit_is_not_raised: raises_nothing;
     a_limit_that_is_lower_already_stays: keeps_what_is_lower;
+    a_soft_limit_that_is_lower_already_is_not_raised: keeps_what_could_be_raised;
     a_narrower_profile_lowers_limits: lowers;
     a_wider_limit_changes_nothing: widens_nothing;
     limits_of_calls_mean_nothing: ignores_limits_of_calls;
@@ -164,6 +165,27 @@ fn keeps_what_is_lower() {
     }));
     assert_eq!(both(Resource::Cpu), (Some(1), Some(1)));
     assert_eq!(both(Resource::Fsize), (Some(4096), Some(4096)));
+}
+
+fn keeps_what_could_be_raised() {
+    let soft = |current, maximum| Rlimit { current: Some(current), maximum: Some(maximum) };
+    let held =
+        [(Resource::Cpu, soft(100, 200)), (Resource::Fsize, soft(4096, 8192)), (Resource::Nofile, soft(64, 128))];
+    for (resource, limit) in held {
+        setrlimit(resource, limit).expect("a limit");
+    }
+    activate(nothing(|limits| {
+        limits.cpu = None;
+        limits.file_size = Some(1 << 20);
+        limits.files = None;
+    }));
+    // One second is what lies between the signal that can be handled and the one that cannot.
+    assert_eq!(both(Resource::Cpu), (Some(100), Some(101)));
+    assert_eq!(both(Resource::Fsize), (Some(4096), Some(4096)));
+    assert_eq!(both(Resource::Nofile), (Some(64), Some(64)));
+    for (resource, limit) in held {
+        assert_eq!(setrlimit(resource, limit), Err(rustix::io::Errno::PERM), "{resource:?}");
+    }
 }
 
 fn lowers() {

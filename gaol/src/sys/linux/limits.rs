@@ -14,25 +14,25 @@ const STACK: u64 = 8 << 20;
 /// `mapped` is what the process has mapped already, in bytes.
 pub(crate) fn enter(plan: &Plan, mapped: u64) -> Result<(), Refusal> {
     // Private writable memory: heap, anonymous maps, copy-on-write maps of files. The stack is bounded beside it.
-    lower(Resource::Data, plan.memory, "setrlimit(RLIMIT_DATA)")?;
+    lower(plan, Resource::Data, plan.memory, "setrlimit(RLIMIT_DATA)")?;
     // Pages that were written and then made read-only are no longer counted as writable, so all that is mapped is bounded as well.
-    lower(Resource::As, plan.memory.map(|memory| address_space(mapped, memory)), "setrlimit(RLIMIT_AS)")?;
-    lower(Resource::Stack, Some(STACK), "setrlimit(RLIMIT_STACK)")?;
-    lower(Resource::Fsize, plan.file_size, "setrlimit(RLIMIT_FSIZE)")?;
+    lower(plan, Resource::As, plan.memory.map(|memory| address_space(mapped, memory)), "setrlimit(RLIMIT_AS)")?;
+    lower(plan, Resource::Stack, Some(STACK), "setrlimit(RLIMIT_STACK)")?;
+    lower(plan, Resource::Fsize, plan.file_size, "setrlimit(RLIMIT_FSIZE)")?;
     // One byte is what no dump fits into, and the one limit at which the kernel does not start a program to pipe a dump to either: for
     // processes that are, or by an exec become, dumpable.
     let core = if plan.runs_programs() || plan.judged_listeners().is_some() { 1 } else { 0 };
-    lower(Resource::Core, Some(core), "setrlimit(RLIMIT_CORE)")?;
+    lower(plan, Resource::Core, Some(core), "setrlimit(RLIMIT_CORE)")?;
     if let Some(limit) = plan.family_limit()
         && plan.has_private_root()
         && counts_by_namespace()
     {
         // The template, or init, is one more.
-        lower(Resource::Nproc, Some(limit.saturating_add(1)), "setrlimit(RLIMIT_NPROC)")?;
+        lower(plan, Resource::Nproc, Some(limit.saturating_add(1)), "setrlimit(RLIMIT_NPROC)")?;
     }
     // Locked memory and message queues are nothing that a profile can ask for.
-    lower(Resource::Memlock, Some(0), "setrlimit(RLIMIT_MEMLOCK)")?;
-    lower(Resource::Msgqueue, Some(0), "setrlimit(RLIMIT_MSGQUEUE)")
+    lower(plan, Resource::Memlock, Some(0), "setrlimit(RLIMIT_MEMLOCK)")?;
+    lower(plan, Resource::Msgqueue, Some(0), "setrlimit(RLIMIT_MSGQUEUE)")
 }
 
 /// Whether the kernel counts a user's processes in each user namespace by itself: from Linux 5.14 on.
@@ -80,16 +80,16 @@ pub(crate) fn bound_user(plan: &Plan, threads_of_system: Option<u64>) -> Result<
     const ROOM: u64 = 512;
     let limit = plan.family_limit().filter(|_| !plan.has_private_root()).zip(threads_of_system);
     let limit = limit.map(|(limit, others)| limit.saturating_add(others).saturating_add(ROOM));
-    lower(Resource::Nproc, limit, "setrlimit(RLIMIT_NPROC)")
+    lower(plan, Resource::Nproc, limit, "setrlimit(RLIMIT_NPROC)")
 }
 
 /// Lowers the limits of a process that has some already, which are never raised.
 ///
 /// `mapped` is what the process has mapped now, in bytes.
 pub(crate) fn lower_all(plan: &Plan, mapped: u64) -> Result<(), Refusal> {
-    lower(Resource::Data, plan.memory, "setrlimit(RLIMIT_DATA)")?;
-    lower(Resource::As, plan.memory.map(|memory| address_space(mapped, memory)), "setrlimit(RLIMIT_AS)")?;
-    lower(Resource::Fsize, plan.file_size, "setrlimit(RLIMIT_FSIZE)")
+    lower(plan, Resource::Data, plan.memory, "setrlimit(RLIMIT_DATA)")?;
+    lower(plan, Resource::As, plan.memory.map(|memory| address_space(mapped, memory)), "setrlimit(RLIMIT_AS)")?;
+    lower(plan, Resource::Fsize, plan.file_size, "setrlimit(RLIMIT_FSIZE)")
 }
 
 /// Bytes of address space for a worker with `memory` bytes: twice as much, and room for what is reserved without being used (stacks of
@@ -110,7 +110,7 @@ pub(crate) fn mapped() -> std::io::Result<u64> {
 /// Sets the limit on descriptors, in a worker: a template passes descriptors on, and the kernel bounds how many of its user's are on the
 /// way by the sender's limit.
 pub(crate) fn limit_files(plan: &Plan) -> Result<(), Refusal> {
-    lower(Resource::Nofile, plan.files, "setrlimit(RLIMIT_NOFILE)")
+    lower(plan, Resource::Nofile, plan.files, "setrlimit(RLIMIT_NOFILE)")
 }
 
 /// Sets the limit that counts from the start of a process: the kernel's own backstop for the parent's finer watch.
@@ -120,22 +120,31 @@ pub(crate) fn limit_cpu(seconds: u64) -> std::io::Result<()> {
     rustix::process::setrlimit(Resource::Cpu, limit).map_err(Into::into)
 }
 
-/// The same for a process that may have one already, which is never raised.
+/// The same for a process that may have one already, which is never raised: the kernel's own kill stays a second behind.
 pub(crate) fn lower_cpu(plan: &Plan) -> Result<(), Refusal> {
-    let Some(seconds) = plan.cpu_seconds else { return Ok(()) };
     let held = rustix::process::getrlimit(Resource::Cpu);
+    let Some(seconds) = least(held.current, plan.cpu_seconds) else { return Ok(()) };
     let most = |limit: u64| held.maximum.map_or(limit, |maximum| maximum.min(limit));
-    let current = held.current.map_or(seconds, |current| current.min(seconds));
-    let limit = Rlimit { current: Some(most(current)), maximum: Some(most(seconds + 1)) };
+    let limit = Rlimit { current: Some(most(seconds)), maximum: Some(most(seconds.saturating_add(1))) };
     rustix::process::setrlimit(Resource::Cpu, limit)
         .map_err(|errno| refusal(Layer::Limits, "setrlimit(RLIMIT_CPU)", &errno.into()))
 }
 
 /// Sets soft and hard limit to `limit`, or to what the process was left with where that is less.
-fn lower(resource: Resource, limit: Option<u64>, step: &str) -> Result<(), Refusal> {
-    let Some(limit) = limit else { return Ok(()) };
+///
+/// An application that puts itself under the plan keeps a soft limit that is lower, and can raise it no more.
+fn lower(plan: &Plan, resource: Resource, limit: Option<u64>, step: &str) -> Result<(), Refusal> {
+    if limit.is_none() && !plan.narrows {
+        return Ok(());
+    }
     let held = rustix::process::getrlimit(resource);
-    let limit = held.maximum.map_or(limit, |maximum| maximum.min(limit));
-    rustix::process::setrlimit(resource, Rlimit { current: Some(limit), maximum: Some(limit) })
+    let left = if plan.narrows { least(held.current, held.maximum) } else { held.maximum };
+    let limit = least(limit, left);
+    rustix::process::setrlimit(resource, Rlimit { current: limit, maximum: limit })
         .map_err(|errno| refusal(Layer::Limits, step, &errno.into()))
+}
+
+/// The lower one of two limits, of which `None` is none.
+fn least(one: Option<u64>, other: Option<u64>) -> Option<u64> {
+    one.into_iter().chain(other).min()
 }
