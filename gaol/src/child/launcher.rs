@@ -152,7 +152,10 @@ fn run() -> Result<Ended, Failure> {
     let incoming = signals::take_all().map_err(step("signalfd"))?;
     let strangers = strays::children();
     strays::adopt();
-    let fence = rustix::process::getppid().map_or(Fence::None, Fence::around_descendants);
+    let fence = match rustix::process::getppid() {
+        Some(parent) if launch.layers.has(Layer::Landlock) => Fence::around_descendants(parent),
+        _ => Fence::None,
+    };
     let deadline = launch.profile.limits().time.and_then(|time| Instant::now().checked_add(time));
     let mut plans = Plans::new(&launch);
     for _ in 0..ATTEMPTS {

@@ -53,7 +53,7 @@ impl Setup<'_> {
             Fence::None
         } else {
             strays::adopt();
-            Fence::around_descendants(launcher)
+            if self.plan.layers.has(Layer::Landlock) { Fence::around_descendants(launcher) } else { Fence::None }
         };
         // Whoever kills the launcher's whole group must leave somebody to clear up. The only error is that this is a group already.
         let _ = rustix::process::setsid();
