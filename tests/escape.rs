@@ -1,4 +1,5 @@
-//! The attack matrix: every row is tried as root and as an unprivileged user, in both tiers, and shown to be a real hole.
+//! The attack matrix: every row is tried as root and as an unprivileged user, in every way that something comes to run under a profile,
+//! in both tiers, and shown to be a real hole.
 //!
 //! A run as root starts this program twice more: as root, and as user 65534. Everything that a child could inherit (a
 //! secret variable, descriptors, a terminal, a nice value) is planted there, before anything calls into gaol.
@@ -20,7 +21,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use attacks::place::{Prepared, SECRET_ARGUMENT, SECRET_VARIABLE};
-use attacks::runner::{PERFORM, Report, perform_here, run};
+use attacks::report::{Report, print};
+use attacks::runner::run;
 use attacks::toolbox::{Seen, call};
 
 const BASE: &str = "GAOL_MATRIX_BASE";
@@ -28,9 +30,8 @@ const NOBODY: u32 = 65534;
 
 #[test]
 fn escape() {
-    if let Ok(task) = std::env::var(PERFORM) {
-        perform_here(&task);
-        return;
+    if attacks::actor::is_one() {
+        attacks::actor::serve();
     }
     if let Some(base) = std::env::var_os(BASE) {
         run_as_this_user(Path::new(&base));
@@ -43,8 +44,8 @@ fn escape() {
         say("not run as root: the rows were tried as this user only");
     }
     let reports: Vec<Report> = runs.into_iter().map(Run::finish).collect();
-    print(&reports);
-    let unexpected: usize = reports.iter().map(|report| report.unexpected.len()).sum();
+    say(&print(&reports));
+    let unexpected: usize = reports.iter().map(Report::unexpected).sum();
     assert_eq!(unexpected, 0, "rows or controls came out other than expected; they are listed above");
 }
 
@@ -58,8 +59,12 @@ impl Run {
     /// Starts it, as the same user or as nobody.
     fn start(as_nobody: bool) -> Self {
         let user = if as_nobody { "nobody" } else { "self" };
-        let base = std::env::temp_dir().join(format!("gaol-matrix-{}-{user}", std::process::id()));
-        std::fs::create_dir_all(&base).expect("a temporary directory");
+        // A process of another pid namespace may have the same number.
+        let names = (0..100).map(|count| format!("gaol-matrix-{}-{count}-{user}", std::process::id()));
+        let base = names
+            .map(|name| std::env::temp_dir().join(name))
+            .find(|base| std::fs::create_dir(base).is_ok())
+            .expect("a temporary directory");
         // The directory that the build wrote to may be closed to others.
         let program = base.join("escape");
         std::fs::copy(std::env::current_exe().expect("the name of this program"), &program)
@@ -138,40 +143,9 @@ fn scan_a_fork(report: &mut Report) {
     }
     let mut status = -1_i32;
     let _ = call!(libc::SYS_wait4, pid, &raw mut status, 0, 0);
-    report.controls_tried += 1;
-    if status == 0 {
-        report.controls_open += 1;
-    } else {
-        report
-            .unexpected
-            .push(format!("111 the scan does not find the secret in a fork of the parent: status {status:#x}"));
+    if status != 0 {
+        report.is_wrong(format!("111 the scan does not find the secret in a fork of the parent: status {status:#x}"));
     }
-}
-
-fn print(reports: &[Report]) {
-    let mut text = String::from("\nattack matrix\n");
-    for report in reports {
-        text += &format!("\n{}", report.system);
-    }
-    text += "\n                 tier A           tier B           controls\n";
-    text += "                 tried  refused   tried  refused   tried  open\n";
-    for report in reports {
-        let user = if report.root { "root" } else { "unprivileged" };
-        let ([a, b], [refused_a, refused_b]) = (report.tried, report.refused);
-        let (tried, open) = (report.controls_tried, report.controls_open);
-        text += &format!("{user:<16} {a:>5}  {refused_a:>7}   {b:>5}  {refused_b:>7}   {tried:>5}  {open:>4}\n");
-    }
-    for report in reports {
-        let user = if report.root { "root" } else { "unprivileged" };
-        text += &format!("\n{user}: {} numbers of the matrix: {:?}\n", report.numbers.len(), report.numbers);
-        for (reason, rows) in &report.not_shown {
-            text += &format!("  no control, because {reason}: {}\n", rows.join("; "));
-        }
-        for line in &report.unexpected {
-            text += &format!("  UNEXPECTED: {line}\n");
-        }
-    }
-    say(&text);
 }
 
 /// Prints past the test harness, which keeps to itself what a passing test prints.

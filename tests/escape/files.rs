@@ -10,6 +10,7 @@ use libc::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::expect::{ALL_METADATA, not_applicable};
 use super::place::{Place, Plant, not_utf8};
 use super::profiles::Profile::{Metadata, Nothing, Read, ReadKill, ReadPerCall, Write, WriteOnly};
 use super::row::{Row, not_run, row};
@@ -250,10 +251,16 @@ pub(crate) fn rows() -> Vec<Row> {
         (16, "openat(a name that is not UTF-8)", F::Read(T::SecretNotUtf8)),
     ];
     for (number, name, act) in reads {
+        // Where all metadata is granted, a directory is.
+        let told = if matches!(act, F::List(_)) { not_applicable(ALL_METADATA) } else { EACCES.into() };
         for profile in [Read, ReadPerCall, Write] {
             let named = format!("{name} under {profile:?}");
             rows.push(
-                row(number, named, act).under(profile).refused(ENOENT, EACCES).open_without(&[Namespaces, Landlock]),
+                row(number, named, act)
+                    .under(profile)
+                    .refused(ENOENT, EACCES)
+                    .by_command(ENOENT, told.clone())
+                    .open_without(&[Namespaces, Landlock]),
             );
         }
         for profile in [Nothing, WriteOnly, Metadata] {
@@ -264,6 +271,8 @@ pub(crate) fn rows() -> Vec<Row> {
                 Metadata => one.refused(ENOENT, not_run()),
                 _ => one.refused(ENOENT, EACCES),
             };
+            // A program has a path, its own: what is not granted is refused by what stands behind paths.
+            let one = one.by_command(ENOENT, told.clone());
             rows.push(one.open_without(&[Namespaces, Landlock, Seccomp]));
         }
     }
@@ -291,6 +300,7 @@ pub(crate) fn rows() -> Vec<Row> {
         row(1, "openat(file with metadata only)", F::Read(T::Readable))
             .under(Metadata)
             .refused(EACCES, not_run())
+            .by_command(EACCES, EACCES)
             .open_under(Read),
     );
     rows.push(
@@ -328,15 +338,18 @@ pub(crate) fn rows() -> Vec<Row> {
             _ => (ENOENT, &[Namespaces, Landlock]),
         };
         rows.push(row(number, format!("{name} under Write"), act).under(Write).refused(a, b).open_without(layers));
+        // Programs may write `/dev/null`, so that their filter leaves files to the others.
         rows.push(
             row(number, format!("{name} under Read"), act)
                 .under(Read)
                 .always(EACCES)
+                .by_command(a, EACCES)
                 .open_without(&[Namespaces, Landlock, Seccomp]),
         );
         rows.push(
             row(number, format!("{name} under Nothing"), act)
                 .always(EPERM)
+                .by_command(a, EACCES)
                 .open_without(&[Namespaces, Landlock, Seccomp]),
         );
     }
@@ -383,10 +396,13 @@ pub(crate) fn rows() -> Vec<Row> {
             _ => (EROFS, EACCES, &[Namespaces, Landlock]),
         };
         rows.push(row(number, format!("{name} under Write"), act).under(Write).refused(a, b).open_without(layers));
+        // The other tree is not granted there.
+        let by_command = if matches!(number, 11 | 12) { ENOENT } else { a };
         rows.push(
             row(number, format!("{name} under Read"), act)
                 .under(Read)
                 .always(EACCES)
+                .by_command(by_command, EACCES)
                 .open_without(&[Namespaces, Landlock, Seccomp]),
         );
     }
@@ -426,12 +442,16 @@ pub(crate) fn rows() -> Vec<Row> {
         row(17, "openat(directory descriptor of the parent)", F::ThroughPlantedDirectory)
             .under(Read)
             .always(EBADF)
+            // What is open stays open there, and Landlock judges what is opened from it.
+            .by_activation(EACCES)
             .open_elsewhere(),
     );
     rows.push(
         row(27, "openat(relative to the application's directory)", F::Read(T::Relative))
             .under(Read)
             .always(ENOENT)
+            // The program is where the application is, as far as it may look at that.
+            .by_command(ENOENT, EACCES)
             .open_elsewhere(),
     );
     rows

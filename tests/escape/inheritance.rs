@@ -8,6 +8,7 @@ use gaol::Layer::{Hygiene, Landlock, Namespaces, Seccomp};
 use libc::{EBADF, EPERM};
 use serde::{Deserialize, Serialize};
 
+use super::expect::{STREAMS, not_applicable};
 use super::place::{FLIPPED_MEMORY, Place, Plant, SECRET_ARGUMENT, SECRET_VARIABLE};
 use super::profiles::Profile::{Nothing, Read, Terminal};
 use super::row::{Answer, Row, row};
@@ -110,7 +111,7 @@ fn signals_that(is_so: impl Fn(usize) -> bool) -> Vec<i32> {
 /// The needle is never in memory itself: bytes are flipped one by one as they are compared.
 pub(crate) fn scan() -> Attempt {
     const PAGE: usize = 4096;
-    const REACH: usize = 48 << 20;
+    const REACH: usize = 12 << 20;
     let mut ends = [0_i32; 2];
     call!(libc::SYS_pipe2, ends.as_mut_ptr(), 0)?;
     let on_stack = 0_u8;
@@ -126,8 +127,8 @@ pub(crate) fn scan() -> Attempt {
         libc::getpid as *const () as usize,
     ];
     let mut window = [0_u8; 2 * PAGE];
-    // One byte gives nothing away, and most pages do not even have that.
-    let first = !FLIPPED_MEMORY[0];
+    // One byte gives nothing away, and few pages have all of them.
+    let has_all = |window: &[u8]| FLIPPED_MEMORY.iter().all(|flipped| window.contains(&!flipped));
     let mut pages = 0_u64;
     for anchor in anchors {
         let middle = anchor & !(PAGE - 1);
@@ -141,7 +142,7 @@ pub(crate) fn scan() -> Attempt {
             }
             if !readable {
                 window[PAGE..].fill(0);
-            } else if window.contains(&first) && window.windows(FLIPPED_MEMORY.len()).any(is_the_secret) {
+            } else if has_all(&window) && window.windows(FLIPPED_MEMORY.len()).any(is_the_secret) {
                 return Ok(format!("found after {pages} pages"));
             }
         }
@@ -198,13 +199,27 @@ pub(crate) fn rows() -> Vec<Row> {
     );
     rows.push(row(112, "blocked signals", I::BlockedSignals).always(Answer::Absent).open_elsewhere());
     rows.push(row(112, "ignored signals", I::IgnoredSignals).always(Answer::Absent).open_elsewhere());
-    rows.push(row(112, "getitimer", I::Timers).always(EPERM).no_control("a timer is not inherited by a new process"));
-    rows.push(row(112, "nice", I::Nice).always(EPERM).open_without(&[Hygiene, Seccomp, Namespaces, Landlock]));
+    rows.push(
+        row(112, "getitimer", I::Timers)
+            .always(EPERM)
+            .by_command(Answer::Absent, Answer::Absent)
+            .by_activation(EPERM)
+            .no_control("a timer is not inherited by a new process"),
+    );
+    rows.push(
+        row(112, "nice", I::Nice)
+            .always(EPERM)
+            // As of any command, it is the application's, where that is no advantage.
+            .by_command(Answer::done(), Answer::done())
+            .by_activation(EPERM)
+            .open_without(&[Hygiene, Seccomp, Namespaces, Landlock]),
+    );
     for profile in [Nothing, Terminal] {
         rows.push(
             row(113, format!("read(standard input) under {profile:?}"), I::StandardInput)
                 .under(profile)
                 .always(Answer::Absent)
+                .by_command(not_applicable(STREAMS), not_applicable(STREAMS))
                 .no_control("no layer: the child has no input of the parent's"),
         );
     }

@@ -7,9 +7,10 @@
 #![allow(unsafe_code)]
 
 use gaol::Layer::{Capabilities, Landlock, Limits, Namespaces, Seccomp};
-use libc::{ENOSYS, EPERM};
+use libc::{ENOSYS, EPERM, ESRCH};
 use serde::{Deserialize, Serialize};
 
+use super::expect::{ALL_METADATA, not_applicable};
 use super::place::{Place, SECRET};
 use super::profiles::Profile::{Nothing, Read, Tcp};
 use super::row::{Answer, Row, row};
@@ -433,16 +434,26 @@ pub(crate) fn rows() -> Vec<Row> {
             .no_control("no kernel has such a call: it is refused everywhere"),
     );
     rows.push(
-        row(68, "a filter that allows everything, then kill(parent)", K::LaxerFilter).always(EPERM).open_without(EVERY),
+        row(68, "a filter that allows everything, then kill(parent)", K::LaxerFilter)
+            .always(EPERM)
+            .by_command(ESRCH, EPERM)
+            .open_without(EVERY),
     );
     rows.push(
-        row(68, "landlock_create_ruleset", K::LandlockAgain).always(ENOSYS).open_without(&[Seccomp]).may_lack(ABSENT),
+        row(68, "landlock_create_ruleset", K::LandlockAgain)
+            .always(ENOSYS)
+            // For a narrower profile. A ruleset only takes away.
+            .by_activation(Answer::done())
+            .open_without(&[Seccomp])
+            .may_lack(ABSENT),
     );
     for profile in [Nothing, Read] {
         rows.push(
             row(70, format!("rt_sigaction(SIGSYS) under {profile:?}"), K::HandleSigsys)
                 .under(profile)
                 .always(EPERM)
+                // Nothing of a program's is answered by a handler.
+                .by_command(Answer::done(), Answer::done())
                 .open_without(&[Seccomp]),
         );
     }
@@ -457,6 +468,7 @@ pub(crate) fn rows() -> Vec<Row> {
         row(70, "rt_sigprocmask(block SIGSYS), newfstatat(secret)", K::BlockSigsysAndStat)
             .under(Read)
             .refused(libc::ENOENT, killed.clone())
+            .by_command(libc::ENOENT, not_applicable(ALL_METADATA))
             .open_without(&[Namespaces, Landlock, Seccomp]),
     );
 
@@ -506,9 +518,15 @@ pub(crate) fn rows() -> Vec<Row> {
         ("prlimit64(CPU)", K::RaiseCpu),
     ];
     for (name, act) in limits {
+        // The second that lies between the signal that can be handled and the one that cannot.
+        let lowered = if matches!(act, K::RaiseCpu) { Answer::done() } else { EPERM.into() };
+        let raised = Answer::from(if matches!(act, K::RaiseFilesOld) { EPERM } else { libc::EINVAL });
         rows.push(
             row(108, name, act)
                 .always(EPERM)
+                // As gpg and Go can do without.
+                .by_command(raised.clone(), raised)
+                .by_activation(lowered)
                 .open_without(&[Limits, Seccomp, Capabilities, Namespaces])
                 .may_lack("a limit that is not set cannot be raised"),
         );

@@ -1,16 +1,16 @@
-//! A sample of the other files' acts, where the worker is kept or re-executed, and where a refused call ends it.
+//! A sample of the other files' acts, where a refused call ends the process.
 
 use gaol::Layer::{Capabilities, Landlock, Limits, Namespaces, Seccomp};
-use libc::{EAFNOSUPPORT, EPERM};
+use libc::{EACCES, EAFNOSUPPORT, ENOENT, EPERM, ESRCH};
 
 use super::Act;
+use super::expect::{ALL_METADATA, Expected, not_applicable, of_process};
 use super::files::{FileAct, Target};
-use super::inheritance::InheritedAct;
 use super::kernel::KernelAct;
 use super::memory::MemoryAct;
 use super::metadata::MetadataAct;
 use super::others::{OtherAct, Victim};
-use super::profiles::Profile::{Exec, Kill, Reused};
+use super::profiles::Profile::Kill;
 use super::programs::ProgramAct;
 use super::row::{Answer, Row, row};
 use super::sockets::SocketAct;
@@ -29,30 +29,19 @@ pub(crate) fn rows() -> Vec<Row> {
     ];
     let mut rows = Vec::new();
     for (number, name, act, errno) in acts {
-        for profile in [Reused, Exec] {
-            let one = row(number, format!("{name} under {profile:?}"), act).under(profile).always(errno);
-            rows.push(one.open_without(EVERY));
-        }
         // libc asks for sockets on its own account, so that refusal ends nothing.
         let answer = if errno == EAFNOSUPPORT { errno.into() } else { Answer::Violation };
-        let one = row(number, format!("{name} under Kill"), act).under(Kill).always(answer);
+        // What a program may try, and what others refuse than the filter.
+        let (a, b): (Expected, Expected) = match number {
+            1 => (ENOENT.into(), EACCES.into()),
+            6 => (ENOENT.into(), not_applicable(ALL_METADATA)),
+            45 => (ESRCH.into(), EPERM.into()),
+            71 => (EACCES.into(), EACCES.into()),
+            99 => (Answer::done().into(), Answer::done().into()),
+            _ => (of_process(answer.clone()).into(), of_process(answer.clone()).into()),
+        };
+        let one = row(number, format!("{name} under Kill"), act).under(Kill).always(answer).by_command(a, b);
         rows.push(one.open_without(EVERY));
-    }
-    for profile in [Reused, Exec] {
-        let inherited = [
-            (109, "any descriptor", InheritedAct::AnyDescriptor),
-            (110, "any variable", InheritedAct::AnyVariable),
-            (111, "a secret in the parent's memory", InheritedAct::ParentMemory),
-            (112, "blocked signals", InheritedAct::BlockedSignals),
-        ];
-        for (number, name, act) in inherited {
-            rows.push(
-                row(number, format!("{name} under {profile:?}"), act)
-                    .under(profile)
-                    .always(Answer::Absent)
-                    .no_control("the same act under another profile has one"),
-            );
-        }
     }
     rows
 }

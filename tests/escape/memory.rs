@@ -2,7 +2,8 @@
 //!
 //! # Safety
 //!
-//! Running freshly written bytes is the attack: the bytes are one `return` instruction.
+//! Running freshly written bytes is the attack: the bytes are one `return` instruction. What the kernel has told the process at its start is
+//! asked for by number.
 #![allow(unsafe_code)]
 
 use gaol::Layer::Seccomp;
@@ -10,7 +11,7 @@ use libc::{EACCES, EPERM, PROT_EXEC, PROT_READ, PROT_WRITE};
 use serde::{Deserialize, Serialize};
 
 use super::profiles::Profile::{Nothing, Read};
-use super::row::{Row, row};
+use super::row::{Answer, Row, row};
 use super::toolbox::{Attempt, Refusal, call};
 
 const PAGE: usize = 4096;
@@ -55,8 +56,9 @@ pub(crate) fn perform(act: MemoryAct) -> Attempt {
         }
         MemoryAct::GrowDown => map(PROT_READ | PROT_WRITE, libc::MAP_GROWSDOWN).map(|_| "a second stack".into()),
         MemoryAct::ProtectGrowDown => {
-            let on_stack = 0_u8;
-            let page = &raw const on_stack as usize & !(PAGE - 1);
+            // The stack of the process, which grows; a thread's does not. The kernel has put random bytes at its end.
+            // SAFETY: takes a number.
+            let page = unsafe { libc::getauxval(libc::AT_RANDOM) } as usize & !(PAGE - 1);
             call!(libc::SYS_mprotect, page, PAGE, PROT_READ | PROT_WRITE | libc::PROT_GROWSDOWN).map(|_| "set".into())
         }
         MemoryAct::MapFileExecutable => {
@@ -104,9 +106,15 @@ pub(crate) fn rows() -> Vec<Row> {
         ("mmap(memfd, PROT_EXEC)", M::MapFileExecutable, libc::ENOSYS),
     ];
     for (name, act, errno) in acts {
+        // A loader makes data code, but nothing is both at once.
+        let by_command = if act == M::ProtectReadExecutable { Answer::done() } else { errno.into() };
         for profile in [Nothing, Read] {
             rows.push(
-                row(71, format!("{name} under {profile:?}"), act).under(profile).always(errno).open_without(&[Seccomp]),
+                row(71, format!("{name} under {profile:?}"), act)
+                    .under(profile)
+                    .always(errno)
+                    .by_command(by_command.clone(), by_command.clone())
+                    .open_without(&[Seccomp]),
             );
         }
     }

@@ -1,9 +1,10 @@
 //! Rows 6–9, 31: what can be learned about a file, or changed, without opening it.
 
 use gaol::Layer::{Landlock, Namespaces, Seccomp};
-use libc::{EACCES, EFAULT, ENAMETOOLONG, ENOENT, EPERM};
+use libc::{EACCES, EFAULT, ENAMETOOLONG, ENOENT, ENOSYS, EOPNOTSUPP, EPERM, EROFS};
 use serde::{Deserialize, Serialize};
 
+use super::expect::{ALL_METADATA, not_applicable};
 use super::files::Target;
 use super::place::Place;
 use super::profiles::Profile::{Metadata, Nothing, Read, ReadPerCall, Tcp, Write, WriteOnly};
@@ -199,6 +200,7 @@ pub(crate) fn rows() -> Vec<Row> {
                 row(6, format!("{name} under {profile:?}"), act)
                     .under(profile)
                     .refused(ENOENT, b)
+                    .by_command(ENOENT, not_applicable(ALL_METADATA))
                     .open_without(&[Namespaces, Landlock, Seccomp]),
             );
         }
@@ -207,6 +209,7 @@ pub(crate) fn rows() -> Vec<Row> {
                 row(6, format!("{name} under {profile:?}"), act)
                     .under(profile)
                     .always(EPERM)
+                    .by_command(ENOENT, not_applicable(ALL_METADATA))
                     .open_without(&[Namespaces, Landlock, Seccomp]),
             );
         }
@@ -215,6 +218,7 @@ pub(crate) fn rows() -> Vec<Row> {
         row(6, "faccessat2(secret)", M::Faccessat2(T::Secret))
             .under(Read)
             .refused(ENOENT, EACCES)
+            .by_command(ENOENT, not_applicable(ALL_METADATA))
             .open_without(&[Namespaces, Landlock, Seccomp]),
     );
     let others = [
@@ -226,14 +230,24 @@ pub(crate) fn rows() -> Vec<Row> {
         ("listxattr(secret)", M::ListAttributes(T::Secret), EPERM, EPERM),
     ];
     for (name, act, a, b) in others {
+        let (by_command, without_namespaces) = match act {
+            // As from a file system that has none.
+            M::GetAttribute(_) | M::ListAttributes(_) => (EOPNOTSUPP, EOPNOTSUPP.into()),
+            M::Statfs(_) => (ENOENT, EACCES.into()),
+            _ => (ENOENT, not_applicable(ALL_METADATA)),
+        };
         rows.push(
             row(6, format!("{name} under Read"), act)
                 .under(Read)
                 .refused(a, b)
+                .by_command(by_command, without_namespaces.clone())
                 .open_without(&[Namespaces, Landlock, Seccomp]),
         );
         rows.push(
-            row(6, format!("{name} under Nothing"), act).always(EPERM).open_without(&[Namespaces, Landlock, Seccomp]),
+            row(6, format!("{name} under Nothing"), act)
+                .always(EPERM)
+                .by_command(by_command, without_namespaces)
+                .open_without(&[Namespaces, Landlock, Seccomp]),
         );
     }
     rows.push(
@@ -248,6 +262,7 @@ pub(crate) fn rows() -> Vec<Row> {
         row(6, "newfstatat tells what is there from what is not", M::Oracle)
             .under(Read)
             .refused(ENOENT, Answer::done())
+            .by_command(ENOENT, not_applicable(ALL_METADATA))
             .open_without(&[Namespaces, Landlock, Seccomp]),
     );
     rows.push(
@@ -272,6 +287,8 @@ pub(crate) fn rows() -> Vec<Row> {
         row(31, "inotify_add_watch(secret)", M::Watch(T::Secret))
             .under(Read)
             .always(EPERM)
+            // tail -f looks from time to time instead.
+            .by_command(ENOSYS, ENOSYS)
             .open_without(&[Namespaces, Landlock, Seccomp]),
     );
 
@@ -288,12 +305,20 @@ pub(crate) fn rows() -> Vec<Row> {
         (8, "removexattr", M::RemoveAttribute),
     ];
     for (number, name, act) in changes {
-        for (where_, target) in [("secret", T::Secret), ("read grant", T::Readable)] {
+        // In a private root a program may change modes and times of what it may write.
+        let by_command = |hidden: i32| match act(T::Secret) {
+            M::SetAttribute(_) | M::RemoveAttribute(_) => (EOPNOTSUPP, EOPNOTSUPP),
+            M::Chown(_) | M::OldLchown(_) => (EPERM, EPERM),
+            _ => (hidden, EPERM),
+        };
+        for (where_, target, hidden) in [("secret", T::Secret, ENOENT), ("read grant", T::Readable, EROFS)] {
+            let (a, b) = by_command(hidden);
             for profile in [Read, Write] {
                 rows.push(
                     row(number, format!("{name}({where_}) under {profile:?}"), act(target))
                         .under(profile)
                         .always(EPERM)
+                        .by_command(a, b)
                         .open_without(&[Namespaces, Landlock, Seccomp]),
                 );
             }
@@ -301,19 +326,21 @@ pub(crate) fn rows() -> Vec<Row> {
         rows.push(
             row(number, format!("{name}(secret) under Nothing"), act(T::Secret))
                 .always(EPERM)
+                .by_command(by_command(ENOENT).0, by_command(ENOENT).1)
                 .open_without(&[Namespaces, Landlock, Seccomp]),
         );
     }
     let through_descriptor = [
-        (9, "fchmod(read grant)", M::FileChmod(T::Readable)),
-        (9, "fchown(read grant)", M::FileChown(T::Readable)),
-        (9, "fsetxattr(read grant)", M::FileSetAttribute(T::Readable)),
+        (9, "fchmod(read grant)", M::FileChmod(T::Readable), EROFS, EPERM),
+        (9, "fchown(read grant)", M::FileChown(T::Readable), EPERM, EPERM),
+        (9, "fsetxattr(read grant)", M::FileSetAttribute(T::Readable), EOPNOTSUPP, EOPNOTSUPP),
     ];
-    for (number, name, act) in through_descriptor {
+    for (number, name, act, a, b) in through_descriptor {
         rows.push(
             row(number, name, act)
                 .under(Read)
                 .always(Answer::Errno(EPERM))
+                .by_command(a, b)
                 .open_without(&[Namespaces, Landlock, Seccomp]),
         );
     }

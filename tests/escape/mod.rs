@@ -1,6 +1,8 @@
 //! The acts of the attack matrix, by what they attack, and the table of what each must get.
 
+pub(crate) mod actor;
 pub(crate) mod elf;
+pub(crate) mod expect;
 pub(crate) mod files;
 pub(crate) mod forgery;
 pub(crate) mod handed;
@@ -19,16 +21,19 @@ pub(crate) mod proc;
 pub(crate) mod profiles;
 pub(crate) mod programs;
 pub(crate) mod protocol;
+pub(crate) mod report;
 pub(crate) mod resources;
 pub(crate) mod row;
 pub(crate) mod runner;
 pub(crate) mod sockets;
+pub(crate) mod stage;
 pub(crate) mod supervisor;
 pub(crate) mod sweep;
 pub(crate) mod table;
 pub(crate) mod terminal;
 pub(crate) mod toolbox;
 pub(crate) mod variants;
+pub(crate) mod way;
 
 use serde::{Deserialize, Serialize};
 

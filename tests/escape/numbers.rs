@@ -1,5 +1,7 @@
 //! The numbers of the matrix: each is tried by a row here, shown by a test elsewhere that is named, or said not to be promised.
 
+use std::collections::BTreeSet;
+
 /// Every number that an attack has, below those of our own, which begin at 200.
 #[rustfmt::skip]
 const NUMBERS: &[u16] = &[
@@ -32,6 +34,28 @@ const NOT_PROMISED: &[(u16, &str)] = &[
     (85, "**Side and covert channels.** The child has clocks, caches and load."),
     (98, "`net = \"tcp:443\"` is port 443 of every host"),
 ];
+
+/// Whether the matrix has a number.
+pub(super) fn is_listed(number: u16) -> bool {
+    NUMBERS.contains(&number)
+}
+
+/// Which numbers a run has tried, and what becomes of the others.
+pub(super) fn coverage(tried: &BTreeSet<u16>) -> String {
+    let covered = NUMBERS.iter().filter(|number| tried.contains(number)).count();
+    let mut text = format!("{covered} of {} numbers of the matrix", NUMBERS.len());
+    for number in NUMBERS.iter().filter(|number| !tried.contains(number)) {
+        let elsewhere: Vec<&str> =
+            ELSEWHERE.iter().filter(|(listed, ..)| listed == number).map(|(_, _, test)| *test).collect();
+        let documented = NOT_PROMISED.iter().find(|(listed, _)| listed == number);
+        text += &match documented {
+            Some((_, words)) => format!("\n  {number} is documented only: {words}"),
+            None if elsewhere.is_empty() => format!("\n  {number} is not tried"),
+            None => format!("\n  {number} is tried elsewhere: {}", elsewhere.join(", ")),
+        };
+    }
+    text
+}
 
 fn text_of(file: &str) -> String {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(file);

@@ -1,9 +1,10 @@
 //! Rows 36–38, 42–45, 47–50, 52: other processes, the parent first of all.
 
 use gaol::Layer::{Capabilities, Landlock, Namespaces, Seccomp};
-use libc::{EACCES, ENOENT, ENOSYS, EPERM, SIGURG};
+use libc::{EACCES, ENOENT, ENOSYS, EPERM, ESRCH, SIGURG};
 use serde::{Deserialize, Serialize};
 
+use super::expect::of_process;
 use super::place::Place;
 use super::profiles::Profile::{Nothing, Proc, Read};
 use super::row::{Answer, Row, row};
@@ -264,7 +265,12 @@ pub(crate) fn rows() -> Vec<Row> {
                 .refused(ENOENT, EACCES)
                 .open_without(EVERY),
         );
-        rows.push(row(number, format!("{name} under Nothing"), O::ProcFile(file)).always(EPERM).open_without(EVERY));
+        rows.push(
+            row(number, format!("{name} under Nothing"), O::ProcFile(file))
+                .always(EPERM)
+                .by_command(ENOENT, EACCES)
+                .open_without(EVERY),
+        );
     }
     // Even a profile that lists all of /proc does not open the memory of a process.
     for file in [ProcFile::Environ, ProcFile::Maps, ProcFile::Auxv] {
@@ -281,7 +287,12 @@ pub(crate) fn rows() -> Vec<Row> {
             .refused(ENOENT, EACCES)
             .open_without(EVERY),
     );
-    rows.push(row(36, "openat(/proc/PPID/mem) under Nothing", O::ProcMemory).always(EPERM).open_without(EVERY));
+    rows.push(
+        row(36, "openat(/proc/PPID/mem) under Nothing", O::ProcMemory)
+            .always(EPERM)
+            .by_command(ENOENT, EACCES)
+            .open_without(EVERY),
+    );
     rows.push(
         row(36, "openat(/proc/PPID/mem) under Proc", O::ProcMemory).under(Proc).always(EACCES).open_without(EVERY),
     );
@@ -332,11 +343,19 @@ pub(crate) fn rows() -> Vec<Row> {
         (52, "prctl(PR_SET_PDEATHSIG, 0)", O::OutliveParent, EPERM.into()),
     ];
     for (number, name, act, answer) in acts {
+        // Processes of a program may signal each other, so that no filter can pin whom: nobody else has a number in its pid namespace, and
+        // where there is none Landlock stands before the rest. Its end is init's affair, not a signal's that it may turn off.
+        let (a, b) = match act {
+            O::Kill(Group | Everyone, _) | O::OutliveParent => (Answer::done(), Answer::done()),
+            O::Kill(..) | O::Tgkill(_) | O::Tkill(_) => (ESRCH.into(), EPERM.into()),
+            _ => (of_process(answer.clone()), of_process(answer.clone())),
+        };
         for profile in [Nothing, Read] {
             rows.push(
                 row(number, format!("{name} under {profile:?}"), act)
                     .under(profile)
                     .always(answer.clone())
+                    .by_command(a.clone(), b.clone())
                     .open_without(EVERY)
                     .may_lack("this kernel is built without the call"),
             );

@@ -1,16 +1,18 @@
-//! The sandboxed functions of the matrix: one per profile, and all of them perform whatever act they are handed.
+//! The profiles of the matrix: each as sandboxed functions that perform whatever act they are handed, and as a value.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use gaol::sandboxed;
+use serde_json::{Value, json};
 
 use super::place::{Place, place};
-use super::row::Answer;
+use super::row::{Answer, Tier};
 use super::toolbox::Seen;
+use super::way::Process;
 use super::{Act, handed, perform, supervisor};
 
 /// Which profile an act runs under.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Profile {
     /// No operation.
     Nothing,
@@ -48,10 +50,6 @@ pub(crate) enum Profile {
     Cpu,
     /// A small reply.
     Reply,
-    /// `process = "reused"`.
-    Reused,
-    /// `process = "exec"`.
-    Exec,
     /// About as much as can be granted without other programs: everything to read, one tree to write, a port each way.
     Wide,
     /// No operation, and one descriptor of each kind.
@@ -70,148 +68,127 @@ pub(crate) enum Profile {
     AnotherThread,
 }
 
-/// Performs an act under a profile, and says what the caller gets to see.
-pub(crate) fn attempt(profile: Profile, act: Act, place: &Place) -> Answer {
-    Answer::of(match profile {
-        Profile::Nothing => with_nothing(act, place),
-        Profile::Read => with_read(act, place),
-        Profile::ReadPerCall => with_read_per_call(act, place),
-        Profile::Write => with_write(act, place),
-        Profile::WriteOnly => with_write_only(act, place),
-        Profile::Metadata => with_metadata(act, place),
-        Profile::Proc => with_proc(act, place),
-        Profile::Tcp => with_tcp(act, place),
-        Profile::Terminal => with_terminal(act, place),
-        Profile::Kill => with_kill(act, place),
-        Profile::ReadKill => with_read_and_kill(act, place),
-        Profile::Memory => with_little_memory(act, place),
-        Profile::Files => with_few_files(act, place),
-        Profile::Threads => with_few_threads(act, place),
-        Profile::FileSize => with_small_files(act, place),
-        Profile::Time => with_little_time(act, place),
-        Profile::Cpu => with_little_cpu(act, place),
-        Profile::Reply => with_small_reply(act, place),
-        Profile::Reused => with_reused(act, place),
-        Profile::Exec => with_exec(act, place),
-        Profile::Wide => with_much(act, place),
-        Profile::Everything => with_everything(act, place),
-        Profile::Listen => supervisor::listen(act, place),
-        Profile::FewThreads => supervisor::few_threads(act, place),
-        Profile::Beside => supervisor::beside(act, place),
-        Profile::Again => supervisor::again(act, place),
-        Profile::AnotherThread => supervisor::another_thread(act, place),
-        Profile::Handed => handed::attempt(act, place),
+impl Profile {
+    /// Whether the rows under it make their calls themselves, of functions of their own.
+    pub(crate) fn has_its_own_calls(self) -> bool {
+        matches!(
+            self,
+            Self::Handed | Self::Listen | Self::FewThreads | Self::Beside | Self::Again | Self::AnotherThread
+        )
+    }
+}
+
+/// Performs an act under a profile in a sandboxed function, and says what the caller gets to see.
+pub(crate) fn attempt(process: Process, profile: Profile, act: Act, place: &Place) -> Answer {
+    Answer::of(match process {
+        _ if profile.has_its_own_calls() => attempt_by_its_own(profile, act, place),
+        Process::Fresh => fresh::attempt(profile, act, place),
+        Process::Reused => reused::attempt(profile, act, place),
+        Process::Exec => exec::attempt(profile, act, place),
     })
 }
 
-#[sandboxed(time = "20s")]
-fn with_nothing(act: Act, place: &Place) -> gaol::Result<Seen> {
-    Ok(perform(act, place))
+fn attempt_by_its_own(profile: Profile, act: Act, place: &Place) -> gaol::Result<Seen> {
+    match profile {
+        Profile::Handed => handed::attempt(act, place),
+        Profile::Listen => supervisor::listen(act, place),
+        Profile::Beside => supervisor::beside(act, place),
+        Profile::Again => supervisor::again(act, place),
+        Profile::AnotherThread => supervisor::another_thread(act, place),
+        _ => supervisor::few_threads(act, place),
+    }
 }
 
-#[sandboxed(read = readable(), time = "20s")]
-fn with_read(act: Act, place: &Place) -> gaol::Result<Seen> {
-    Ok(perform(act, place))
+/// Performs acts one after the other in one process of a function of its own, which is for acts that leave the next ones as they were.
+pub(crate) fn attempt_all(profile: Profile, acts: Acts, place: &Place) -> Vec<Answer> {
+    exec_all::attempt(profile, acts, place)
+        .map(|seen| seen.into_iter().map(|seen| Answer::of(Ok(seen))).collect())
+        .unwrap_or_default()
 }
 
-#[sandboxed(read = place.readable.clone(), time = "20s")]
-fn with_read_per_call(act: Act, place: &Place) -> gaol::Result<Seen> {
-    Ok(perform(act, place))
+type Acts = Vec<Act>;
+type Sights = Vec<Seen>;
+
+fn perform_all(acts: Acts, place: &Place) -> Sights {
+    acts.into_iter().map(|act| perform(act, place)).collect()
 }
 
-#[sandboxed(read = [readable(), writable()], write = writable(), time = "20s")]
-fn with_write(act: Act, place: &Place) -> gaol::Result<Seen> {
-    Ok(perform(act, place))
+/// The functions of one kind of process: one per profile, with the keys of its attribute.
+macro_rules! functions {
+    ($process:ident $kind:tt $act:ident $seen:ident $perform:ident: $($profile:ident $name:ident ($($keys:tt)*);)*) => {
+        mod $process {
+            use super::*;
+
+            pub(super) fn attempt(profile: Profile, act: $act, place: &Place) -> gaol::Result<$seen> {
+                match profile {
+                    $(Profile::$profile => $name(act, place),)*
+                    Profile::ReadPerCall => read_per_call::$process(act, place),
+                    own => unreachable!("{own:?} has calls of its own"),
+                }
+            }
+
+            $(#[sandboxed($($keys)*, process = $kind)]
+            fn $name(act: $act, place: &Place) -> gaol::Result<$seen> {
+                Ok($perform(act, place))
+            })*
+        }
+    };
 }
 
-#[sandboxed(write = writable(), time = "20s")]
-fn with_write_only(act: Act, place: &Place) -> gaol::Result<Seen> {
-    Ok(perform(act, place))
+macro_rules! functions_of_every_profile {
+    ($process:ident $kind:tt $act:ident $seen:ident $perform:ident) => {
+        functions! { $process $kind $act $seen $perform:
+            Nothing nothing (time = "20s");
+            Read read (read = readable(), time = "20s");
+            Write write (read = [readable(), writable()], write = writable(), time = "20s");
+            WriteOnly write_only (write = writable(), time = "20s");
+            Metadata metadata (metadata = readable(), time = "20s");
+            Proc proc (read = "/proc", time = "20s");
+            Tcp tcp (net = granted(), time = "20s");
+            Terminal terminal (stdout = "inherit", time = "20s");
+            Kill kill (violation = "kill", time = "20s");
+            ReadKill read_kill (read = readable(), violation = "kill", time = "20s");
+            Memory memory (memory = "64MiB", time = "20s");
+            Files files (files = 32, time = "20s");
+            Threads threads (threads = 8, time = "20s");
+            FileSize file_size (read = writable(), write = writable(), file_size = "1MiB", time = "20s");
+            Time time (time = "150ms");
+            Cpu cpu (cpu = "200ms", time = "20s");
+            Reply reply (reply = "64KiB", time = "20s");
+            Wide wide (read = "/", write = writable(), net = granted(), listen = granted(), time = "20s");
+            Everything everything (read = "/", write = "/", time = "20s");
+        }
+    };
 }
 
-#[sandboxed(metadata = readable(), time = "20s")]
-fn with_metadata(act: Act, place: &Place) -> gaol::Result<Seen> {
-    Ok(perform(act, place))
-}
+functions_of_every_profile! { fresh "fresh" Act Seen perform }
+functions_of_every_profile! { reused "reused" Act Seen perform }
+functions_of_every_profile! { exec "exec" Act Seen perform }
+functions_of_every_profile! { exec_all "exec" Acts Sights perform_all }
 
-#[sandboxed(read = "/proc", time = "20s")]
-fn with_proc(act: Act, place: &Place) -> gaol::Result<Seen> {
-    Ok(perform(act, place))
-}
+/// The functions whose profile names their argument.
+mod read_per_call {
+    use super::*;
 
-#[sandboxed(net = granted(), time = "20s")]
-fn with_tcp(act: Act, place: &Place) -> gaol::Result<Seen> {
-    Ok(perform(act, place))
-}
+    #[sandboxed(read = place.readable.clone(), time = "20s")]
+    pub(super) fn fresh(act: Act, place: &Place) -> gaol::Result<Seen> {
+        Ok(perform(act, place))
+    }
 
-#[sandboxed(stdout = "inherit", time = "20s")]
-fn with_terminal(act: Act, place: &Place) -> gaol::Result<Seen> {
-    Ok(perform(act, place))
-}
+    #[sandboxed(read = place.readable.clone(), time = "20s", process = "reused")]
+    pub(super) fn reused(act: Act, place: &Place) -> gaol::Result<Seen> {
+        Ok(perform(act, place))
+    }
 
-#[sandboxed(violation = "kill", time = "20s")]
-fn with_kill(act: Act, place: &Place) -> gaol::Result<Seen> {
-    Ok(perform(act, place))
-}
+    #[sandboxed(read = place.readable.clone(), time = "20s", process = "exec")]
+    pub(super) fn exec(act: Act, place: &Place) -> gaol::Result<Seen> {
+        Ok(perform(act, place))
+    }
 
-#[sandboxed(read = readable(), violation = "kill", time = "20s")]
-fn with_read_and_kill(act: Act, place: &Place) -> gaol::Result<Seen> {
-    Ok(perform(act, place))
-}
-
-#[sandboxed(memory = "64MiB", time = "20s")]
-fn with_little_memory(act: Act, place: &Place) -> gaol::Result<Seen> {
-    Ok(perform(act, place))
-}
-
-#[sandboxed(files = 32, time = "20s")]
-fn with_few_files(act: Act, place: &Place) -> gaol::Result<Seen> {
-    Ok(perform(act, place))
-}
-
-#[sandboxed(threads = 8, time = "20s")]
-fn with_few_threads(act: Act, place: &Place) -> gaol::Result<Seen> {
-    Ok(perform(act, place))
-}
-
-#[sandboxed(read = writable(), write = writable(), file_size = "1MiB", time = "20s")]
-fn with_small_files(act: Act, place: &Place) -> gaol::Result<Seen> {
-    Ok(perform(act, place))
-}
-
-#[sandboxed(time = "400ms")]
-fn with_little_time(act: Act, place: &Place) -> gaol::Result<Seen> {
-    Ok(perform(act, place))
-}
-
-#[sandboxed(cpu = "1s", time = "20s")]
-fn with_little_cpu(act: Act, place: &Place) -> gaol::Result<Seen> {
-    Ok(perform(act, place))
-}
-
-#[sandboxed(reply = "64KiB", time = "20s")]
-fn with_small_reply(act: Act, place: &Place) -> gaol::Result<Seen> {
-    Ok(perform(act, place))
-}
-
-#[sandboxed(process = "reused", time = "20s")]
-fn with_reused(act: Act, place: &Place) -> gaol::Result<Seen> {
-    Ok(perform(act, place))
-}
-
-#[sandboxed(process = "exec", time = "20s")]
-fn with_exec(act: Act, place: &Place) -> gaol::Result<Seen> {
-    Ok(perform(act, place))
-}
-
-#[sandboxed(read = "/", write = writable(), net = granted(), listen = granted(), time = "20s")]
-fn with_much(act: Act, place: &Place) -> gaol::Result<Seen> {
-    Ok(perform(act, place))
-}
-
-#[sandboxed(read = "/", write = "/", time = "20s")]
-fn with_everything(act: Act, place: &Place) -> gaol::Result<Seen> {
-    Ok(perform(act, place))
+    #[sandboxed(read = place.readable.clone(), time = "20s", process = "exec")]
+    pub(super) fn exec_all(acts: Acts, place: &Place) -> gaol::Result<Sights> {
+        Ok(perform_all(acts, place))
+    }
 }
 
 fn readable() -> PathBuf {
@@ -224,4 +201,55 @@ fn writable() -> PathBuf {
 
 fn granted() -> String {
     format!("tcp:{}", place().granted_port)
+}
+
+impl Profile {
+    /// The same for something that runs for as long as it is asked to, by the keys of the attribute.
+    fn keys(self) -> Value {
+        let (readable, writable) = (readable(), writable());
+        let mut keys = match self {
+            Self::Wide => json!({ "read": "/", "write": writable, "net": granted(), "listen": granted() }),
+            Self::Everything => json!({ "read": "/", "write": "/" }),
+            Self::Read | Self::ReadPerCall => json!({ "read": readable }),
+            Self::Write => json!({ "read": [readable, writable], "write": writable }),
+            Self::WriteOnly => json!({ "write": writable }),
+            Self::Metadata => json!({ "metadata": readable }),
+            Self::Proc => json!({ "read": "/proc" }),
+            Self::Tcp => json!({ "net": granted() }),
+            Self::Kill => json!({ "violation": "kill" }),
+            Self::ReadKill => json!({ "read": readable, "violation": "kill" }),
+            Self::Memory => json!({ "memory": "64MiB" }),
+            Self::Files => json!({ "files": 32 }),
+            Self::Threads => json!({ "threads": 8 }),
+            Self::FileSize => json!({ "read": writable, "write": writable, "file_size": "1MiB" }),
+            Self::Time => json!({ "time": "700ms" }),
+            Self::Cpu => json!({ "cpu": "1s" }),
+            // The last ones have calls of their own.
+            _ => json!({}),
+        };
+        if self != Self::Time {
+            keys["time"] = json!("none");
+        }
+        keys
+    }
+
+    /// The profile of a process that puts itself under it.
+    pub(crate) fn of_activation(self) -> gaol::Profile {
+        read(self.keys())
+    }
+
+    /// The profile of a command that runs `program`. Without namespaces it names `metadata = "/"`, without which nothing is run there.
+    pub(crate) fn of_command(self, program: &Path, tier: Tier) -> gaol::Profile {
+        let mut keys = self.keys();
+        keys["exec"] = json!(program);
+        if tier == Tier::B {
+            keys["metadata"] = json!("/");
+        }
+        read(keys)
+    }
+}
+
+/// Reading asks nobody whether this system can keep it: that is to come out when it is used.
+fn read(keys: Value) -> gaol::Profile {
+    serde_json::from_value(keys).expect("the keys of a profile")
 }

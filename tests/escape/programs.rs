@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 
 use gaol::Layer::{Capabilities, Landlock, Limits, Namespaces, Seccomp};
-use libc::{ENOSYS, EPERM};
+use libc::{EACCES, ENOENT, ENOSYS, EPERM};
 use serde::{Deserialize, Serialize};
 
 use super::elf::exits_with;
@@ -115,20 +115,23 @@ pub(crate) fn rows() -> Vec<Row> {
     let ran = Answer::Exited(EXIT_CODE);
     let mut rows = Vec::new();
     for profile in [Nothing, Read] {
-        let execs = [
-            (74, "execve(program in the grant)", P::Execve, EPERM),
-            (74, "execve(script in the grant)", P::Script, EPERM),
-            (74, "execve(/bin/sh)", P::Shell, EPERM),
-            (74, "execve(the loader, with a program)", P::Loader, EPERM),
-            (73, "execveat(path)", P::ExecveatPath, EPERM),
-            (73, "execveat(descriptor)", P::ExecveatDescriptor, EPERM),
-            (73, "memfd_create, execveat", P::ExecveatMemfd, ENOSYS),
+        // What may be run is the program itself, and the loader that it needs, which then may open nothing else.
+        let granted = if profile == Read { EACCES } else { ENOENT };
+        let execs: [(_, _, _, _, Answer, Answer); 7] = [
+            (74, "execve(program in the grant)", P::Execve, EPERM, granted.into(), EACCES.into()),
+            (74, "execve(script in the grant)", P::Script, EPERM, granted.into(), EACCES.into()),
+            (74, "execve(/bin/sh)", P::Shell, EPERM, ENOENT.into(), EACCES.into()),
+            (74, "execve(the loader, with a program)", P::Loader, EPERM, Answer::Exited(127), Answer::Exited(127)),
+            (73, "execveat(path)", P::ExecveatPath, EPERM, EPERM.into(), EPERM.into()),
+            (73, "execveat(descriptor)", P::ExecveatDescriptor, EPERM, EPERM.into(), EPERM.into()),
+            (73, "memfd_create, execveat", P::ExecveatMemfd, ENOSYS, ENOSYS.into(), ENOSYS.into()),
         ];
-        for (number, name, act, errno) in execs {
+        for (number, name, act, errno, a, b) in execs {
             rows.push(
                 row(number, format!("{name} under {profile:?}"), act)
                     .under(profile)
                     .always(errno)
+                    .by_command(a, b)
                     .open_without(EVERY)
                     .opens_as(ran.clone()),
             );
@@ -137,6 +140,8 @@ pub(crate) fn rows() -> Vec<Row> {
             row(74, format!("execve(/proc/self/exe) under {profile:?}"), P::SelfAgain)
                 .under(profile)
                 .always(EPERM)
+                // That is the program that is granted, by a name that there is not in a private root.
+                .by_command(ENOENT, Answer::Exited(0))
                 .open_without(EVERY)
                 .opens_as(Answer::Exited(0)),
         );
@@ -148,10 +153,17 @@ pub(crate) fn rows() -> Vec<Row> {
             ("std::process::Command", P::StdCommand, EPERM),
         ];
         for (name, act, errno) in forks {
+            // A program may start processes, but no siblings of its own.
+            let (a, b) = match act {
+                P::Fork | P::CloneProcess => (Answer::done(), Answer::done()),
+                P::StdCommand => (granted.into(), EACCES.into()),
+                _ => (errno.into(), errno.into()),
+            };
             rows.push(
                 row(99, format!("{name} under {profile:?}"), act)
                     .under(profile)
                     .always(errno)
+                    .by_command(a, b)
                     .open_without(EVERY)
                     .may_lack("process 1 of a namespace cannot have siblings"),
             );

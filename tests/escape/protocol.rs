@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::expect::not_applicable;
 use super::forgery::{
     CALL, CHANNEL, Control, FAILED, FAILED_IN_WORDS, Forged, HEADER, OUT_OF_MEMORY, PANICKED, RETURNED, UNABLE,
     VIOLATED, ask_for_room, frame, send, send_with, take_room,
@@ -10,6 +11,7 @@ use super::place::Place;
 use super::profiles::Profile::{Nothing, Reply, Tcp, Time};
 use super::row::{Answer, Row, row};
 use super::toolbox::{Attempt, Refusal, call, exit_now};
+use super::way::Way;
 
 /// What the child does with its channel.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
@@ -199,6 +201,7 @@ fn stay() -> ! {
 pub(crate) fn rows() -> Vec<Row> {
     use ProtocolAct as P;
     const PARENT: &str = "no layer: it is the parent that must not believe it; the true reply is the control";
+    const RACE: &str = "a kept worker's reply is its first word; whether a second has come by then is a race";
     let mut rows = vec![
         row(116, "a forged reply that is right in every respect", P::TrueReply)
             .always(Answer::Absent)
@@ -238,7 +241,12 @@ pub(crate) fn rows() -> Vec<Row> {
         (124, "a worker that says it is unable", P::ForgedUnable),
     ];
     for (number, name, act) in not_believed {
-        rows.push(row(number, name, act).always(Answer::Protocol).no_control(PARENT));
+        let one = row(number, name, act).always(Answer::Protocol).no_control(PARENT);
+        rows.push(match act {
+            // The worker is not asked again after a panic, whatever else it says.
+            P::ForgedPanicThenReturn => one.by(Way::REUSED, not_applicable(RACE), not_applicable(RACE)),
+            _ => one,
+        });
     }
     rows.push(
         row(117, "a length of one more than the profile allows", P::Length((64 << 10) + 1))

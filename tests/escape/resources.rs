@@ -9,7 +9,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use gaol::Layer::{Hygiene, Limits, Namespaces, Seccomp};
-use libc::{EFBIG, EMFILE, EPERM, PROT_NONE, PROT_READ, PROT_WRITE, SIGABRT, SIGKILL, SIGSEGV};
+use libc::{EFBIG, EMFILE, EPERM, PROT_NONE, PROT_READ, PROT_WRITE, SIGABRT, SIGKILL, SIGSEGV, SIGXFSZ};
 use serde::{Deserialize, Serialize};
 
 use super::place::Place;
@@ -49,10 +49,10 @@ pub(crate) enum ResourceAct {
     CoreSettings,
 }
 
-/// Twice what the profile of the memory rows allows.
-const MUCH: usize = 128 << 20;
+/// More than the profile of the memory rows allows.
+const MUCH: usize = 80 << 20;
 /// Longer than the time rows allow, and shorter than the profile that is their control.
-const LONG: Duration = Duration::from_millis(1500);
+const LONG: Duration = Duration::from_millis(1000);
 
 pub(crate) fn perform(act: ResourceAct, place: &Place) -> Attempt {
     use ResourceAct as R;
@@ -65,11 +65,12 @@ pub(crate) fn perform(act: ResourceAct, place: &Place) -> Attempt {
             Ok(format!("{} MiB", blocks.len()))
         }
         R::HeapPolite => {
+            let filling = vec![1_u8; 1 << 20];
             let mut blocks = Vec::new();
             for _ in 0..MUCH >> 20 {
                 let mut block = Vec::new();
                 block.try_reserve_exact(1 << 20).map_err(|_| Refusal::Errno(libc::ENOMEM))?;
-                block.resize(1 << 20, 1_u8);
+                block.extend_from_slice(&filling);
                 blocks.push(black_box(block));
             }
             Ok(format!("{} MiB", blocks.len()))
@@ -141,7 +142,10 @@ pub(crate) fn perform(act: ResourceAct, place: &Place) -> Attempt {
         }
         R::StopSelf => {
             let pid = std::process::id();
-            call!(libc::SYS_kill, pid, libc::SIGSTOP).map(|_| "ran on".into())
+            call!(libc::SYS_kill, pid, libc::SIGSTOP)?;
+            // Another thread may be the first that stops.
+            std::thread::sleep(LONG);
+            Ok("ran on".into())
         }
         R::Abort => {
             let held = black_box(*b"secret in the memory of the child");
@@ -206,6 +210,10 @@ fn threads(count: usize, stack: usize) -> Attempt {
                 }
             }
         }
+        if refused.is_none() {
+            // Whoever looks from time to time is given some.
+            std::thread::sleep(LONG);
+        }
         done.store(true, std::sync::atomic::Ordering::Relaxed);
         refused.map_or(Ok(format!("{alive} threads")), Err)
     })
@@ -220,9 +228,13 @@ fn four_times(body: fn()) -> Attempt {
     Ok("done".into())
 }
 
-/// Twice the CPU time that the profile of these rows allows.
+/// More CPU time than the profiles of these rows allow.
 fn spin_cpu() {
-    while rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime).tv_sec < 2 {
+    loop {
+        let used = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+        if (used.tv_sec, used.tv_nsec) >= (1, 150_000_000) {
+            return;
+        }
         black_box(0_u64);
     }
 }
@@ -262,18 +274,33 @@ pub(crate) fn rows() -> Vec<Row> {
     rows.push(
         row(103, "recursion without end", R::Recursion)
             .always(Answer::Killed(SIGSEGV))
+            // The standard library's own handler tells what has happened, and aborts.
+            .by_command(Answer::Killed(SIGABRT), Answer::Killed(SIGABRT))
+            .by_activation(Answer::Killed(SIGABRT))
             .no_control("a stack ends everywhere"),
     );
     for (name, act) in [("dup", R::Descriptors), ("pipe2", R::Pipes), ("epoll_create1", R::Sockets)] {
         rows.push(row(104, name, act).under(Files).always(EMFILE).open_without(&[Limits]));
     }
+    // What programs start is counted by the kernel where it is not root's, in its own namespace. Elsewhere gaol looks from time to time.
+    let counted =
+        if rustix::process::geteuid().is_root() { Answer::Killed(SIGKILL) } else { Answer::Errno(libc::EAGAIN) };
     rows.push(
         row(100, "threads", R::Threads)
             .under(Threads)
             .always(libc::EAGAIN)
+            .by_command(counted, Answer::Killed(SIGKILL))
             .open_without(&[Limits, Namespaces, Seccomp]),
     );
-    rows.push(row(35, "write past file_size", R::FileBytes).under(FileSize).always(EFBIG).open_without(&[Limits]));
+    rows.push(
+        row(35, "write past file_size", R::FileBytes)
+            .under(FileSize)
+            .always(EFBIG)
+            // Where nobody ignores the signal.
+            .by_command(Answer::Killed(SIGXFSZ), Answer::Killed(SIGXFSZ))
+            .by_activation(Answer::Killed(SIGXFSZ))
+            .open_without(&[Limits]),
+    );
 
     let spins = [
         ("a spin", R::Spin),
@@ -315,6 +342,8 @@ pub(crate) fn rows() -> Vec<Row> {
     rows.push(
         row(107, "PR_GET_DUMPABLE, RLIMIT_CORE", R::CoreSettings)
             .always(Answer::Absent)
+            // An exec makes a process dumpable again. One byte is the limit at which no program is started to take the dump either.
+            .by_command(Answer::done(), Answer::done())
             .open_without(&[Hygiene, Limits]),
     );
     rows.push(

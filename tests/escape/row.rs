@@ -6,11 +6,13 @@ use gaol::Layer;
 use serde::{Deserialize, Serialize};
 
 use super::Act;
+use super::expect::{self, Expected};
 use super::profiles::Profile;
 use super::toolbox::{Seen, errno_name};
+use super::way::Way;
 
 /// With namespaces, or without them.
-#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Tier {
     A,
     B,
@@ -111,7 +113,7 @@ impl fmt::Display for Answer {
 pub(crate) enum Control {
     /// With exactly these layers left out, and with none of the layers, the act reaches its aim.
     Without(&'static [Layer]),
-    /// The same act under a profile that allows it.
+    /// The same act under a profile that allows it, and in a plain process.
     Under(Profile),
     /// In a process that is started as any program is, with what the application leaves to it. The zygote keeps these
     /// things from every process of gaol, so no layer of a call can be left out to show it.
@@ -131,6 +133,8 @@ pub(crate) struct Row {
     /// What the act gives where nothing stops it; an act that replaces the process gives an exit code.
     pub(crate) open: Answer,
     refused: [Answer; 2],
+    /// What is otherwise where no fresh function performs the act, in both tiers.
+    otherwise: Vec<(Way, [Expected; 2])>,
     root_only: Option<&'static str>,
     may_lack: Option<&'static str>,
 }
@@ -145,6 +149,7 @@ pub(crate) fn row(number: u16, name: impl Into<String>, act: impl Into<Act>) -> 
         control: Control::None("the row names no control"),
         open: Answer::done(),
         refused: [Answer::Other(String::new()), Answer::Other(String::new())],
+        otherwise: Vec::new(),
         root_only: None,
         may_lack: None,
     }
@@ -211,9 +216,36 @@ impl Row {
         self
     }
 
-    /// The same for root and for anyone else: being root gives a sandboxed function nothing.
-    pub(crate) fn expected(&self, tier: Tier) -> &Answer {
+    /// What comes back in one of the other ways, where that is not what [`expect`] derives.
+    pub(crate) fn by(mut self, way: Way, a: impl Into<Expected>, b: impl Into<Expected>) -> Self {
+        self.otherwise.retain(|(other, _)| *other != way);
+        self.otherwise.push((way, [a.into(), b.into()]));
+        self
+    }
+
+    /// What comes back from the program of a command, in tier A and in tier B.
+    pub(crate) fn by_command(self, a: impl Into<Expected>, b: impl Into<Expected>) -> Self {
+        self.by(Way::Command, a, b)
+    }
+
+    /// What comes back in a process that has put itself under the profile.
+    pub(crate) fn by_activation(self, answer: impl Into<Expected>) -> Self {
+        let answer = answer.into();
+        self.by(Way::Activation, answer.clone(), answer)
+    }
+
+    /// What comes back from a fresh function.
+    pub(crate) fn by_fresh(&self, tier: Tier) -> &Answer {
         &self.refused[tier as usize]
+    }
+
+    /// The same for root and for anyone else: being root gives nothing.
+    pub(crate) fn expected(&self, way: Way, tier: Tier) -> Expected {
+        if self.profile == Profile::ReadPerCall && !matches!(way, Way::Function(_)) {
+            return expect::not_applicable(expect::NAMES_ITS_ARGUMENT);
+        }
+        let otherwise = self.otherwise.iter().find(|(other, _)| *other == way);
+        otherwise.map_or_else(|| expect::derived(self, way, tier), |(_, answers)| answers[tier as usize].clone())
     }
 
     /// Why a control may fail for this user, if it may.

@@ -1,173 +1,260 @@
-//! Runs every row as one user: in both tiers, and with its controls.
+//! Runs every row as one user: in every way, in both tiers, and with its controls.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::path::Path;
 
 use gaol::Layer;
-use serde::{Deserialize, Serialize};
 
-use super::place::{Place, Prepared};
-use super::profiles::attempt;
+use super::Act;
+use super::expect::Expected;
+use super::inheritance::InheritedAct;
+use super::place::Prepared;
+use super::profiles::{self, Profile};
+use super::protocol::ProtocolAct;
+use super::report::{Report, Shown};
 use super::row::{Answer, Control, Row, Tier};
-use super::toolbox::Seen;
-use super::{Act, perform};
+use super::stage::{Conditions, Stages};
+use super::way::{Process, Way};
 
-/// Every layer: without all of them a call is no more than a process.
-const ALL: &[Layer] =
-    &[Layer::Hygiene, Layer::Namespaces, Layer::Capabilities, Layer::Limits, Layer::Landlock, Layer::Seccomp];
-
-/// What one user's run of the matrix gave.
-#[derive(Serialize, Deserialize, Clone, Debug, Default)]
-pub(crate) struct Report {
-    pub(crate) root: bool,
-    pub(crate) system: String,
-    /// Rows tried and answered as expected, in tier A and in tier B.
-    pub(crate) tried: [usize; 2],
-    pub(crate) refused: [usize; 2],
-    /// Distinct numbers of the matrix.
-    pub(crate) numbers: Vec<u16>,
-    pub(crate) controls_tried: usize,
-    pub(crate) controls_open: usize,
-    /// Which controls could not be had on this machine, by reason.
-    pub(crate) not_shown: BTreeMap<String, Vec<String>>,
-    /// Whatever came out other than expected.
-    pub(crate) unexpected: Vec<String>,
-}
+/// How many acts are performed in one process, where it is not the act's own. What an act leaves behind that was refused is a descriptor or two.
+const MOST_ACTS: usize = 16;
 
 /// Runs the rows, of which `only` may select some by number or by part of a name.
-pub(crate) fn run(rows: &[Row], prepared: &mut Prepared, only: Option<&str>) -> std::io::Result<Report> {
-    let root = rustix::process::geteuid().is_root();
+pub(crate) fn run(rows: &[Row], prepared: &mut Prepared, only: Option<&str>) -> io::Result<Report> {
     let support = gaol::support();
-    let mut report = Report { root, system: support.to_string(), ..Report::default() };
-    for row in rows {
-        if only.is_some_and(|only| !row.name.contains(only) && only != row.number.to_string()) {
-            continue;
-        }
-        if !report.numbers.contains(&row.number) {
-            report.numbers.push(row.number);
-        }
-        for tier in [Tier::A, Tier::B] {
-            if tier == Tier::A && !support.has(Layer::Namespaces) {
-                report.not_shown.entry("this system gives no namespaces to this user".to_owned()).or_default();
-                continue;
+    let mut run = Run {
+        namespaces: support.has(Layer::Namespaces),
+        report: Report::new(rustix::process::geteuid().is_root(), support.to_string()),
+        stages: Stages::new()?,
+        served: HashMap::new(),
+        together: HashMap::new(),
+        prepared,
+    };
+    let is_wanted = |row: &&Row| only.is_none_or(|only| row.name.contains(only) || only == row.number.to_string());
+    let rows: Vec<&Row> = rows.iter().filter(is_wanted).collect();
+    for way in [Way::EXEC, Way::Command, Way::Activation] {
+        run.in_groups(&rows, way)?;
+    }
+    for (index, row) in rows.into_iter().enumerate() {
+        run.row(index, row)?;
+    }
+    run.stages.end()?;
+    Ok(run.report)
+}
+
+struct Run<'a> {
+    prepared: &'a mut Prepared,
+    namespaces: bool,
+    stages: Stages,
+    /// How many calls the kept worker of a profile has served.
+    served: HashMap<(Profile, Vec<Layer>), usize>,
+    /// What came of rows whose acts were performed in one process with others.
+    together: HashMap<(usize, Way, Tier), Answer>,
+    report: Report,
+}
+
+impl Run<'_> {
+    /// Performs in few processes, where each costs much, what is to be refused and leaves nothing behind then. An answer other than
+    /// expected is asked for again, in a process of the act's own.
+    fn in_groups(&mut self, rows: &[&Row], way: Way) -> io::Result<()> {
+        let mut groups: BTreeMap<(Profile, Tier), Vec<usize>> = BTreeMap::new();
+        for (index, row) in rows.iter().enumerate() {
+            for tier in way.tiers() {
+                let expected = row.expected(way, *tier);
+                let is_refused = matches!(expected, Expected::Answer(Answer::Errno(_) | Answer::Absent));
+                let has_tier = *tier == Tier::B || self.namespaces;
+                // What uses something up leaves less of it.
+                let is_harmless = !matches!(row.act, Act::Resource(_) | Act::Protocol(_));
+                if is_refused && is_harmless && has_tier {
+                    groups.entry((row.profile, *tier)).or_default().push(index);
+                }
             }
-            refusal(row, tier, prepared, &mut report)?;
         }
-        control(row, prepared, &mut report)?;
+        for ((profile, tier), indexes) in groups {
+            for indexes in indexes.chunks(MOST_ACTS) {
+                self.prepared.restore()?;
+                let acts = indexes.iter().map(|index| rows[*index].act).collect();
+                let place = &self.prepared.place;
+                let (conditions, mut seen) = ((profile, without(way, tier)), Vec::new());
+                match way {
+                    Way::Function(_) => {
+                        let _guard = (tier == Tier::B).then(|| gaol::controls::without(&[Layer::Namespaces]));
+                        seen = profiles::attempt_all(profile, acts, place);
+                    }
+                    Way::Command => drop(self.stages.command(conditions, (acts, false), place, &mut seen)?),
+                    Way::Activation => drop(self.stages.activated(conditions, acts, place, &mut seen)?),
+                }
+                let seen = indexes.iter().zip(seen).map(|(index, answer)| ((*index, way, tier), answer));
+                self.together.extend(seen);
+            }
+        }
+        Ok(())
     }
-    Ok(report)
-}
 
-/// One attempt in the sandbox.
-fn refusal(row: &Row, tier: Tier, prepared: &mut Prepared, report: &mut Report) -> std::io::Result<()> {
-    prepared.restore()?;
-    let got = {
-        let _guard = (tier == Tier::B).then(|| gaol::controls::without(&[Layer::Namespaces]));
-        attempt(row.profile, row.act, &prepared.place)
-    };
-    let got = after(row, got, prepared);
-    let expected = row.expected(tier);
-    report.tried[tier as usize] += 1;
-    if got.matches(expected) {
-        report.refused[tier as usize] += 1;
-    } else {
-        let name = format!("{} {} [{:?}] tier {tier}", row.number, row.name, row.profile);
-        report.unexpected.push(format!("{name}: got {got}, expected {expected}"));
+    fn row(&mut self, index: usize, row: &Row) -> io::Result<()> {
+        self.report.begin(row);
+        for way in Way::ALL {
+            for tier in way.tiers() {
+                self.refusal(index, row, way, *tier)?;
+            }
+        }
+        self.controls(row)
     }
-    Ok(())
-}
 
-/// The same attempt where nothing should stop it.
-fn control(row: &Row, prepared: &mut Prepared, report: &mut Report) -> std::io::Result<()> {
-    let name = format!("{} {}", row.number, row.name);
-    let attempts: Vec<(String, &[Layer], _)> = match &row.control {
-        Control::Process => {
-            prepared.restore()?;
-            let got = elsewhere(row.act, &prepared.place)?;
-            judge(row, &name, "in a plain process", &got, report);
-            return Ok(());
-        }
-        Control::None(reason) => {
-            report.not_shown.entry((*reason).to_owned()).or_default().push(name);
-            return Ok(());
-        }
-        Control::Under(profile) => vec![(format!("under {profile:?}"), &[], *profile)],
-        Control::Without(layers) => vec![
-            ("without any layer".to_owned(), ALL, row.profile),
-            (format!("without {layers:?}"), layers, row.profile),
-        ],
-    };
-    for (how, layers, profile) in attempts {
-        prepared.restore()?;
-        let got = {
-            let _guard = (!layers.is_empty()).then(|| gaol::controls::without(layers));
-            attempt(profile, row.act, &prepared.place)
+    /// One attempt in the sandbox.
+    fn refusal(&mut self, index: usize, row: &Row, way: Way, tier: Tier) -> io::Result<()> {
+        let expected = match row.expected(way, tier) {
+            Expected::NotApplicable(reason) => {
+                self.report.not_applicable(way, tier, reason);
+                return Ok(());
+            }
+            Expected::Answer(_) if tier == Tier::A && !self.namespaces => {
+                self.report.not_applicable(way, tier, "this system gives no namespaces to this user");
+                return Ok(());
+            }
+            Expected::Answer(answer) => answer,
         };
-        let got = after(row, got, prepared);
-        judge(row, &name, &how, &got, report);
+        if let Some(got) = self.together.remove(&(index, way, tier))
+            && got.matches(&expected)
+        {
+            self.report.attempt(row, way, tier, &got, &expected);
+            return Ok(());
+        }
+        // How the program of a command ends is seen where it performs the act itself.
+        let itself = !matches!(expected, Answer::Done(_) | Answer::Errno(_) | Answer::Absent);
+        let got = self.attempt(row, way, (row.profile, without(way, tier)), itself)?;
+        self.report.attempt(row, way, tier, &got, &expected);
+        Ok(())
     }
-    Ok(())
-}
 
-/// Whether the hole was open and, where it was not, whether that is excused on this machine.
-fn judge(row: &Row, name: &str, how: &str, got: &Answer, report: &mut Report) {
-    report.controls_tried += 1;
-    if got.matches(&row.open) {
-        report.controls_open += 1;
-        return;
+    /// An act under a profile, without these layers.
+    fn attempt(&mut self, row: &Row, way: Way, conditions: Conditions<'_>, itself: bool) -> io::Result<Answer> {
+        self.prepared.restore()?;
+        let place = &self.prepared.place;
+        let (profile, without) = conditions;
+        let mut seen = Vec::new();
+        let got = match way {
+            Way::REUSED => self.kept(profile, without, row.act),
+            Way::Function(process) => call(process, profile, without, row.act, self.prepared),
+            Way::Command => self.stages.command(conditions, (vec![row.act], itself), place, &mut seen)?,
+            Way::Activation => self.stages.activated(conditions, vec![row.act], place, &mut seen)?,
+        };
+        Ok(self.after(row, got))
     }
-    match row.excuse(report.root) {
-        Some(reason) => {
-            let rows = report.not_shown.entry(reason.to_owned()).or_default();
-            if rows.last().is_none_or(|last| last != name) {
-                rows.push(name.to_owned());
+
+    /// An act in a kept worker that has served a call before.
+    fn kept(&mut self, profile: Profile, without: &[Layer], act: Act) -> Answer {
+        let worker = (profile, without.to_vec());
+        let call = |act: Act| call(Process::Reused, profile, without, act, self.prepared);
+        let served = self.served.entry(worker).or_default();
+        if *served == 0 {
+            // The secret variable is nowhere.
+            match call(InheritedAct::SecretVariable.into()) {
+                Answer::Absent => *served = 1,
+                other => return other,
             }
         }
-        None => report.unexpected.push(format!("{name}: control {how}: got {got}, expected {}", row.open)),
-    }
-}
-
-/// The variable by which this program, started once more, knows that it is to perform an act and no more.
-pub(crate) const PERFORM: &str = "GAOL_MATRIX_PERFORM";
-
-/// Performs an act in a process that is started as any program is.
-fn elsewhere(act: Act, place: &Place) -> std::io::Result<Answer> {
-    let answer = place.core_directory.join("answer.json");
-    let task = serde_json::to_string(&(act, place, &answer))?;
-    let mut command = std::process::Command::new(std::env::current_exe()?);
-    command.args(["--exact", "escape", "--nocapture"]).env(PERFORM, task);
-    // Its standard output is this process's: the terminal.
-    command.stdin(std::process::Stdio::null()).status()?;
-    let seen: Seen = serde_json::from_slice(&std::fs::read(&answer)?)?;
-    std::fs::remove_file(answer)?;
-    Ok(Answer::of(Ok(seen)))
-}
-
-/// The other side of it: performs the act that the variable holds, and writes down what it saw.
-pub(crate) fn perform_here(task: &str) {
-    let (act, place, answer): (Act, Place, PathBuf) = serde_json::from_str(task).expect("an act and a place");
-    let seen = perform(act, &place);
-    std::fs::write(answer, serde_json::to_vec(&seen).expect("plain data")).expect("the answer is written");
-}
-
-/// What an attempt left behind, where that is its proof.
-fn after(row: &Row, got: Answer, prepared: &Prepared) -> Answer {
-    if row.number != 107 {
-        return got;
-    }
-    let core = |directory: &std::path::Path| {
-        let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
-        entries.map(|entry| entry.path()).find(|path| {
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            name == "core" || name.strip_prefix("core.").is_some_and(|rest| rest.parse::<u32>().is_ok())
-        })
-    };
-    let found = core(&prepared.place.core_directory);
-    match found {
-        Some(path) => {
-            let _ = std::fs::remove_file(&path);
-            Answer::Done(format!("a core dump: {}", path.display()))
+        let got = call(act);
+        *served += 1;
+        match got {
+            Answer::Errno(_) | Answer::Absent if *served < MOST_ACTS => {}
+            // What has reached its aim has changed its process.
+            Answer::Errno(_) | Answer::Absent | Answer::Done(_) | Answer::Panicked => {
+                call(ProtocolAct::Exit(0).into());
+                *served = 0;
+            }
+            // It is gone.
+            _ => *served = 0,
         }
-        None => got,
+        got
     }
+
+    /// The same attempt where nothing should stop it.
+    fn controls(&mut self, row: &Row) -> io::Result<()> {
+        if let Control::None(reason) = row.control {
+            self.report.not_shown(row, reason);
+            return Ok(());
+        }
+        self.prepared.restore()?;
+        let got = self.stages.plain(row.act, &self.prepared.place)?;
+        let got = self.after(row, got);
+        self.report.control(row, Shown::Plain, &got);
+        let refused = |way: &Way| {
+            let answers = way.tiers().iter().map(|tier| row.expected(*way, *tier));
+            answers
+                .into_iter()
+                .any(|expected| matches!(expected, Expected::Answer(answer) if !answer.matches(&row.open)))
+        };
+        for way in Way::ALL.into_iter().filter(refused) {
+            match (&row.control, way) {
+                // These take their time, and functions keep it alike whatever their process.
+                (Control::Under(_), Way::REUSED | Way::EXEC) => {}
+                (Control::Under(profile), _) => {
+                    let got = self.attempt(row, way, (*profile, &[]), false)?;
+                    self.report.control(row, Shown::Under(way, *profile), &got);
+                }
+                (Control::Without(layers), _) => {
+                    // Elsewhere that is the plain process.
+                    if way == Way::FRESH {
+                        let got = self.attempt(row, way, (row.profile, &Layer::ALL), false)?;
+                        self.report.control(row, Shown::Without(way, &Layer::ALL), &got);
+                    }
+                    let got = self.attempt(row, way, (row.profile, layers), false)?;
+                    let open = self.report.control(row, Shown::Without(way, layers), &got);
+                    if open && way == Way::FRESH {
+                        self.stoppers(row, layers)?;
+                    }
+                }
+                (Control::Process | Control::None(_), _) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Which of the layers that were left out stops the act alone.
+    fn stoppers(&mut self, row: &Row, layers: &[Layer]) -> io::Result<()> {
+        for layer in layers {
+            let others: Vec<Layer> = layers.iter().copied().filter(|other| other != layer).collect();
+            let stops = others.is_empty() || {
+                let got = self.attempt(row, Way::FRESH, (row.profile, &others), false)?;
+                !got.matches(&row.open) && !matches!(got, Answer::NotRun(_))
+            };
+            self.report.stopper(*layer, stops);
+        }
+        Ok(())
+    }
+
+    /// What an attempt left behind, where that is its proof.
+    fn after(&self, row: &Row, got: Answer) -> Answer {
+        if row.number != 107 {
+            return got;
+        }
+        let core = |directory: &Path| {
+            let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+            entries.map(|entry| entry.path()).find(|path| {
+                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                name == "core" || name.strip_prefix("core.").is_some_and(|rest| rest.parse::<u32>().is_ok())
+            })
+        };
+        match core(&self.prepared.place.core_directory) {
+            Some(path) => {
+                let _ = std::fs::remove_file(&path);
+                Answer::Done(format!("a core dump: {}", path.display()))
+            }
+            None => got,
+        }
+    }
+}
+
+/// What is left out of a tier.
+fn without(way: Way, tier: Tier) -> &'static [Layer] {
+    // An activation enters no namespaces in any case.
+    if tier == Tier::A || way == Way::Activation { &[] } else { &[Layer::Namespaces] }
+}
+
+/// A call of a sandboxed function, without these layers.
+fn call(process: Process, profile: Profile, without: &[Layer], act: Act, prepared: &Prepared) -> Answer {
+    let _guard = (!without.is_empty()).then(|| gaol::controls::without(without));
+    profiles::attempt(process, profile, act, &prepared.place)
 }

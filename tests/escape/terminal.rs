@@ -1,7 +1,7 @@
 //! Rows 67, 113: typing into the terminal that the application was started from.
 
 use gaol::Layer::{Capabilities, Hygiene, Landlock, Namespaces, Seccomp};
-use libc::{EACCES, EPERM};
+use libc::{EACCES, ENOENT, EPERM};
 use serde::{Deserialize, Serialize};
 
 use super::profiles::Profile::{Nothing, Read, Terminal};
@@ -89,6 +89,7 @@ pub(crate) fn rows() -> Vec<Row> {
         row(113, "openat(/dev/tty), ioctl(TIOCSTI)", TerminalAct::OwnTerminal)
             .under(Read)
             .always(EACCES)
+            .by_command(ENOENT, EACCES)
             .open_elsewhere()
             .may_lack(SETTING),
     );
@@ -96,6 +97,7 @@ pub(crate) fn rows() -> Vec<Row> {
         row(113, "openat(/dev/tty) under Nothing", TerminalAct::OwnTerminal)
             .under(Nothing)
             .always(EPERM)
+            .by_command(ENOENT, EACCES)
             .open_elsewhere()
             .may_lack(SETTING),
     );

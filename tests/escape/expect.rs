@@ -1,0 +1,71 @@
+//! What an act must get in each way, from what a fresh function gets: the rules that hold for every row that says nothing else.
+
+use super::Act;
+use super::profiles::Profile;
+use super::row::{Answer, Row, Tier};
+use super::way::Way;
+
+/// What a row expects of an act.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Expected {
+    Answer(Answer),
+    /// The act means nothing in this way, for this reason.
+    NotApplicable(&'static str),
+}
+
+/// An act that means nothing in a way, for this reason.
+pub(crate) fn not_applicable(reason: &'static str) -> Expected {
+    Expected::NotApplicable(reason)
+}
+
+impl<T: Into<Answer>> From<T> for Expected {
+    fn from(answer: T) -> Self {
+        Self::Answer(answer.into())
+    }
+}
+
+pub(crate) const NO_CHANNEL: &str = "there is no channel: nobody waits for a reply";
+pub(crate) const KEPT: &str = "an activation takes nothing away that the process has already";
+pub(crate) const OF_CALLS: &str = "it is a limit of calls";
+pub(crate) const NAMES_ITS_ARGUMENT: &str = "only a function has arguments to name";
+const OWN_CALLS: &str = "the row makes the calls itself, of a fresh function";
+const SWEEPS: &str = "of what the row sweeps over some is allowed there";
+const NOT_STATED: &str = "no answer is stated for it yet";
+pub(crate) const STREAMS: &str = "a command's streams are what the application makes them";
+pub(crate) const ALL_METADATA: &str = "without namespaces a program is run only where all metadata is granted";
+
+/// What follows from the way alone.
+pub(super) fn derived(row: &Row, way: Way, tier: Tier) -> Expected {
+    let fresh = row.by_fresh(tier).clone();
+    match way {
+        Way::FRESH => fresh.into(),
+        _ if row.profile.has_its_own_calls() => not_applicable(OWN_CALLS),
+        Way::Function(_) => fresh.into(),
+        Way::Command | Way::Activation => {
+            not_for_processes(row, way).map_or_else(|| Expected::Answer(of_process(fresh)), Expected::NotApplicable)
+        }
+    }
+}
+
+/// Why a row is for functions alone.
+fn not_for_processes(row: &Row, way: Way) -> Option<&'static str> {
+    match (row.act, row.profile, way) {
+        (Act::Protocol(_), ..) => Some(NO_CHANNEL),
+        (_, Profile::Reply, _) | (_, Profile::Time, Way::Activation) => Some(OF_CALLS),
+        (Act::Inherited(_), _, Way::Activation) => Some(KEPT),
+        (Act::Table(..) | Act::Sweep(..), ..) => Some(SWEEPS),
+        (Act::Variant(_) | Act::Proc(_), ..) => Some(NOT_STATED),
+        _ => None,
+    }
+}
+
+/// How a process ends where a function's caller gets an error of gaol's.
+pub(super) fn of_process(answer: Answer) -> Answer {
+    match answer {
+        Answer::Violation => Answer::Killed(libc::SIGSYS),
+        Answer::OutOfMemory => Answer::Killed(libc::SIGABRT),
+        Answer::TimedOut => Answer::Killed(libc::SIGKILL),
+        Answer::CpuExceeded => Answer::Killed(libc::SIGXCPU),
+        other => other,
+    }
+}
