@@ -273,7 +273,7 @@ fn receive_head(
                 look = look.filter(|until| Instant::now() < *until);
                 // Whoever is to call may be waiting for this very processor.
                 if tries.is_multiple_of(8) {
-                    rustix::thread::sched_yield();
+                    std::thread::yield_now();
                 }
                 tries += 1;
                 continue;

@@ -63,7 +63,7 @@ impl Look {
         if now < self.yields {
             std::hint::spin_loop();
         } else {
-            rustix::thread::sched_yield();
+            std::thread::yield_now();
             self.yields = now + TURN;
         }
         now < self.until
