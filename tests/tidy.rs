@@ -30,6 +30,7 @@ fn sources(directory: &str) -> Vec<(String, String)> {
 fn every_file_opens_with_its_job_in_one_sentence() {
     for directory in [
         "gaol/src",
+        "gaol/benches",
         "gaol-macros/src",
         "gaol-spec/src",
         "examples",
@@ -141,6 +142,7 @@ fn every_dependency_has_its_reason() {
     for manifest in [
         "Cargo.toml",
         "gaol/Cargo.toml",
+        "gaol/benches/peers/Cargo.toml",
         "gaol-macros/Cargo.toml",
         "gaol-spec/Cargo.toml",
         "ui-tests/Cargo.toml",
