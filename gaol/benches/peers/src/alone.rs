@@ -1,7 +1,7 @@
 //! What is measured in processes of its own: the first call, and what stands idle after it.
 
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::arguments::{Arguments, Role};
 use crate::contenders::{first_call, programs};
@@ -12,9 +12,6 @@ use crate::processes;
 use crate::turns::{Contender, take_turns};
 
 const ROUNDS: usize = 12;
-
-/// How long a spare may take to stand ready.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The first call of a process, next to one start of this binary.
 pub(crate) fn first_calls(arguments: &Arguments, figures: &mut Figures) {
@@ -72,19 +69,6 @@ fn idle_bytes() -> Result<u64, String> {
             return Err("a wrong result".to_owned());
         }
     }
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let family = processes::descendants()?;
-        let template = family.iter().find(|process| process.name == "gaol-template" && process.depth == 2);
-        let spares: Vec<_> = template.map_or_else(Vec::new, |template| {
-            family.iter().filter(|process| process.parent == template.pid && !process.is_zombie).collect()
-        });
-        if let (Some(template), [spare]) = (template, spares.as_slice()) {
-            return Ok(processes::unshared(template.pid)? + processes::unshared(spare.pid)?);
-        }
-        if Instant::now() > deadline {
-            return Err(format!("no template with one spare in {family:?}"));
-        }
-        std::thread::yield_now();
-    }
+    let family = processes::idle_family(std::process::id(), 1)?;
+    family.iter().filter(|process| process.depth > 1).map(|process| processes::unshared(process.pid)).sum()
 }

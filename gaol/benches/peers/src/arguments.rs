@@ -13,6 +13,10 @@ usage: gaol-peers [OPTIONS]
   --quick        a tenth of the rounds, to see that it works
   --json FILE    write every figure and every ratio to FILE
   --strict       exit with 2 if a ratio is over its limit
+  --scale        measures nothing of that, but what happens as there are more functions, operations and profiles; builds programs for it,
+                 the largest of which takes some minutes
+  --soak N       measures nothing of that, but makes N fresh calls of which one in a hundred ends badly, and looks for what is left
+                 behind; exit code 1 if anything is, or if any call did not end as it must. For root: others cannot look at gaol's processes
   --help         this text
 
 How it is measured: contenders take turns in small blocks, round after round, so that a machine whose speed drifts slows them
@@ -56,6 +60,8 @@ pub(crate) struct Arguments {
     pub(crate) only: Vec<String>,
     pub(crate) quick: bool,
     pub(crate) strict: bool,
+    pub(crate) scale: bool,
+    pub(crate) soak: Option<u64>,
     pub(crate) json: Option<PathBuf>,
     pub(crate) help: bool,
     pub(crate) role: Option<Role>,
@@ -70,6 +76,8 @@ impl Arguments {
                 Arg::Long("only") => parsed.only.push(parser.value()?.string()?),
                 Arg::Long("quick") => parsed.quick = true,
                 Arg::Long("strict") => parsed.strict = true,
+                Arg::Long("scale") => parsed.scale = true,
+                Arg::Long("soak") => parsed.soak = Some(parser.value()?.parse()?),
                 Arg::Long("json") => parsed.json = Some(parser.value()?.into()),
                 Arg::Long("help") | Arg::Short('h') => parsed.help = true,
                 Arg::Long("role") => {
@@ -125,6 +133,13 @@ mod tests {
         let arguments = parse(&["--quick", "--json", "out.json"]).expect("it is spelled so");
         assert_eq!([arguments.rounds(400), arguments.rounds(5), arguments.rounds(1)], [40, 1, 1]);
         assert_eq!(arguments.json, Some("out.json".into()));
+    }
+
+    #[test]
+    fn a_soak_takes_a_number() {
+        assert_eq!(parse(&["--soak", "1000000"]).expect("it is spelled so").soak, Some(1_000_000));
+        assert!(parse(&["--soak", "much"]).unwrap_err().contains("much"));
+        assert!(parse(&["--scale"]).expect("it is spelled so").scale);
     }
 
     #[test]

@@ -11,6 +11,8 @@ mod names;
 mod payloads;
 mod processes;
 mod report;
+mod scale;
+mod soak;
 mod statistics;
 mod targets;
 mod throughput;
@@ -52,7 +54,10 @@ gaol::main! {
                 println!("{HELP}");
                 ExitCode::SUCCESS
             }
-            None => run(&arguments),
+            None => match arguments.soak {
+                Some(calls) => soak::run(calls),
+                None => run(&arguments),
+            },
         }
     }
 }
@@ -60,7 +65,12 @@ gaol::main! {
 fn run(arguments: &Arguments) -> ExitCode {
     let begun = Instant::now();
     let mut figures = Figures::default();
-    if let Err(error) = measure(arguments, &mut figures) {
+    let measured = if arguments.scale {
+        scale::measure(arguments, &mut figures)
+    } else {
+        measure(arguments, &mut figures).map_err(|error| error.to_string())
+    };
+    if let Err(error) = measured {
         eprintln!("gaol-peers: {error}");
         return ExitCode::FAILURE;
     }

@@ -9,6 +9,14 @@ pub(crate) mod phase {
     pub(crate) const INSIDE: &str = "inside the function";
     pub(crate) const FIRST_CALL: &str = "first call";
     pub(crate) const MEMORY: &str = "memory";
+
+    // Those of `--scale`.
+    pub(crate) const BUILDS: &str = "builds";
+    pub(crate) const FUNCTIONS: &str = "functions in the binary";
+    pub(crate) const FUNCTIONS_FIRST: &str = "functions in the binary, first call";
+    pub(crate) const OPERATIONS: &str = "operations in the profile";
+    pub(crate) const OPERATIONS_FIRST: &str = "operations in the profile, first call";
+    pub(crate) const PROFILES: &str = "profiles in the process";
 }
 
 pub(crate) const FRESH: &str = "gaol fresh";
@@ -60,4 +68,16 @@ pub(crate) fn with_threads(who: &str, threads: usize) -> String {
 
 pub(crate) fn payload(size: &str) -> String {
     format!("payload {size}")
+}
+
+pub(crate) fn functions(count: usize) -> String {
+    format!("{count} functions")
+}
+
+pub(crate) fn operations(count: usize) -> String {
+    format!("{count} operations")
+}
+
+pub(crate) fn profiles(count: usize) -> String {
+    format!("{count} profiles")
 }

@@ -2,6 +2,10 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::time::{Duration, Instant};
+
+/// How long the last workers may take to be gone, and the next to stand ready.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A process, as `/proc` shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,14 +24,42 @@ pub(crate) fn inherit_orphans() -> Result<(), String> {
         .map_err(|errno| format!("prctl(PR_SET_CHILD_SUBREAPER): {errno}"))
 }
 
-/// Every descendant, parents before their children.
-pub(crate) fn descendants() -> Result<Vec<Process>, String> {
+/// Every descendant of a process, parents before their children.
+pub(crate) fn descendants_of(root: u32) -> Result<Vec<Process>, String> {
     let entries = fs::read_dir("/proc").map_err(|error| format!("/proc: {error}"))?;
     let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     // One that ends meanwhile is no descendant any more.
     let all: Vec<Process> =
         pids.filter_map(|pid: u32| parse_stat(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)).collect();
-    Ok(family(&all, std::process::id()))
+    Ok(family(&all, root))
+}
+
+/// The descendants of a process that inherits orphans, once they are those that must be there between calls: a zygote, its templates, a
+/// spare of each, and nobody else.
+pub(crate) fn idle_family(root: u32, templates: usize) -> Result<Vec<Process>, String> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let family = descendants_of(root)?;
+        if is_idle(&family, templates) {
+            return Ok(family);
+        }
+        if Instant::now() > deadline {
+            return Err(format!(
+                "after {PATIENCE:?} there are not {templates} templates with a spare each: {family:?}"
+            ));
+        }
+        // There is no event for "nothing happens any more".
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn is_idle(family: &[Process], templates: usize) -> bool {
+    let at = |depth| family.iter().filter(move |process| process.depth == depth);
+    at(1).count() == 1
+        && at(2).count() == templates
+        && at(2).all(|template| at(3).filter(|spare| spare.parent == template.pid).count() == 1)
+        && family.len() == 1 + 2 * templates
+        && !family.iter().any(|process| process.is_zombie)
 }
 
 /// The descendants of `root` among `all`.
@@ -64,20 +96,37 @@ fn parse_stat(line: &str) -> Option<Process> {
     })
 }
 
+/// The descriptors that a process has open.
+pub(crate) fn descriptors(pid: u32) -> Result<u64, String> {
+    let path = format!("/proc/{pid}/fd");
+    let entries = fs::read_dir(&path).map_err(|error| format!("{path}: {error}"))?;
+    // Listing one's own opens one.
+    Ok(entries.count() as u64 - u64::from(pid == std::process::id()))
+}
+
 /// The bytes that a process shares with no other.
 pub(crate) fn unshared(pid: u32) -> Result<u64, String> {
+    pages(pid, &["Private_Clean:", "Private_Dirty:"])
+}
+
+/// The bytes of a process, each page divided by how many share it: of a family they can be added up.
+pub(crate) fn proportional(pid: u32) -> Result<u64, String> {
+    pages(pid, &["Pss:"])
+}
+
+fn pages(pid: u32, keys: &[&str]) -> Result<u64, String> {
     let path = format!("/proc/{pid}/smaps_rollup");
     // Children of gaol are not dumpable: only root may look.
     let text = fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
-    parse_unshared(&text).ok_or_else(|| format!("{path} has no private pages"))
+    parse_pages(&text, keys).ok_or_else(|| format!("{path} does not say {keys:?}"))
 }
 
-fn parse_unshared(text: &str) -> Option<u64> {
-    let kibibytes = |key: &str| -> Option<u64> {
-        let line = text.lines().find_map(|line| line.strip_prefix(key))?;
+fn parse_pages(text: &str, keys: &[&str]) -> Option<u64> {
+    let kibibytes = |key: &&str| -> Option<u64> {
+        let line = text.lines().find_map(|line| line.strip_prefix(*key))?;
         line.trim().strip_suffix(" kB")?.parse().ok()
     };
-    Some((kibibytes("Private_Clean:")? + kibibytes("Private_Dirty:")?) * 1024)
+    keys.iter().map(kibibytes).sum::<Option<u64>>().map(|kibibytes| kibibytes * 1024)
 }
 
 /// The bytes of this process that are resident.
@@ -110,9 +159,23 @@ mod tests {
     }
 
     #[test]
-    fn unshared_is_clean_and_dirty_private_pages() {
-        let text = "Rss:  900 kB\nPrivate_Clean:        4 kB\nPrivate_Dirty:      120 kB\nPrivate_Hugetlb: 0 kB\n";
-        assert_eq!(parse_unshared(text), Some(124 * 1024));
-        assert_eq!(parse_unshared("Rss: 1 kB"), None);
+    fn pages_are_added_up_by_what_they_are() {
+        let text = "Rss:  900 kB\nPss: 130 kB\nPrivate_Clean:        4 kB\nPrivate_Dirty:      120 kB\n";
+        assert_eq!(parse_pages(text, &["Private_Clean:", "Private_Dirty:"]), Some(124 * 1024));
+        assert_eq!(parse_pages(text, &["Pss:"]), Some(130 * 1024));
+        assert_eq!(parse_pages(text, &["Pss:", "Swap:"]), None);
+    }
+
+    #[test]
+    fn a_family_is_idle_with_one_spare_a_template_and_no_zombie() {
+        let all = [process(2, 1), process(3, 2), process(4, 3)];
+        assert!(is_idle(&family(&all, 1), 1));
+        assert!(!is_idle(&family(&all, 1), 2));
+        assert!(!is_idle(&family(&all[..2], 1), 1));
+        let two_spares = [all.as_slice(), &[process(5, 3)]].concat();
+        assert!(!is_idle(&family(&two_spares, 1), 1));
+        let mut zombie = all.clone();
+        zombie[2].is_zombie = true;
+        assert!(!is_idle(&family(&zombie, 1), 1));
     }
 }

@@ -82,6 +82,14 @@ pub(crate) fn ratios(figures: &Figures) -> Vec<Ratio> {
     at_most("inside-compute", 1.02, inside(names::COMPUTE));
     at_most("inside-file-reads", 1.05, inside(names::READ_FILE));
 
+    let scales = [
+        ("functions-10000/1", phase::FUNCTIONS, names::functions(10_000), names::functions(1)),
+        ("operations-1000/1", phase::OPERATIONS, names::operations(1000), names::operations(1)),
+    ];
+    for (name, phase, many, one) in scales {
+        at_most(name, 1.1, divide(figures.median(phase, &many), figures.median(phase, &one)));
+    }
+
     for way in [names::ARGUMENT, names::RESULT] {
         let bandwidth = divide(copying(figures, "64 MiB"), crossing(figures, "64 MiB", way));
         ratios.extend(bandwidth.map(|value| Ratio::at_least(format!("{way}-64MiB-bandwidth/memcpy"), 0.4, value)));

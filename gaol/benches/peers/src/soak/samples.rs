@@ -1,0 +1,123 @@
+//! What there is between two parts of a soak, when everything stands still.
+
+use std::fs;
+
+use crate::processes::{self, Process};
+
+/// The functions of the soak have two profiles.
+const TEMPLATES: usize = 2;
+
+/// What one spare is for the application: a channel, a handle, its end, its output. Of each template's spare it may know already, or not yet.
+const DESCRIPTORS_OF_SPARES: u64 = 4 * TEMPLATES as u64;
+
+/// What may grow without being a leak: pages that an allocator keeps for the next time.
+const SLACK_OF_APPLICATION: u64 = 1 << 20;
+const SLACK_OF_CHILD: u64 = 128 << 10;
+
+/// One look at this process and its descendants.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Sample {
+    descriptors: u64,
+    /// Of the zygote, and of the templates.
+    descriptors_of_zygote: u64,
+    descriptors_of_templates: u64,
+    processes: u64,
+    mounts: u64,
+    /// Unshared bytes.
+    memory: u64,
+    memory_of_zygote: u64,
+    memory_of_templates: u64,
+}
+
+impl Sample {
+    pub(crate) const HEADS: [&'static str; 8] = [
+        "descriptors",
+        "… of the zygote",
+        "… of the templates",
+        "processes",
+        "mounts",
+        "unshared memory",
+        "… of the zygote",
+        "… of the templates",
+    ];
+
+    pub(crate) fn cells(&self) -> [String; 8] {
+        let kibibytes = |bytes: u64| format!("{} KiB", bytes / 1024);
+        [
+            self.descriptors.to_string(),
+            self.descriptors_of_zygote.to_string(),
+            self.descriptors_of_templates.to_string(),
+            self.processes.to_string(),
+            self.mounts.to_string(),
+            kibibytes(self.memory),
+            kibibytes(self.memory_of_zygote),
+            kibibytes(self.memory_of_templates),
+        ]
+    }
+
+    /// Looks, once there is one zygote, and each template has one spare and nobody else.
+    pub(crate) fn take() -> Result<Self, String> {
+        let own = std::process::id();
+        let family = processes::idle_family(own, TEMPLATES)?;
+        let (zygotes, templates): (Vec<_>, Vec<_>) =
+            family.iter().filter(|process| process.depth <= 2).partition(|process| process.depth == 1);
+        let sum = |of: &[&Process], what: fn(u32) -> Result<u64, String>| -> Result<u64, String> {
+            of.iter().map(|process| what(process.pid)).sum()
+        };
+        Ok(Self {
+            descriptors: processes::descriptors(own)?,
+            descriptors_of_zygote: sum(&zygotes, processes::descriptors)?,
+            descriptors_of_templates: sum(&templates, processes::descriptors)?,
+            processes: family.len() as u64,
+            mounts: mounts()?,
+            memory: processes::unshared(own)?,
+            memory_of_zygote: sum(&zygotes, processes::unshared)?,
+            memory_of_templates: sum(&templates, processes::unshared)?,
+        })
+    }
+
+    /// What has grown until `last`, in words.
+    pub(crate) fn grown_to(&self, last: &Self) -> Vec<String> {
+        let rows = [
+            ("descriptors", self.descriptors, last.descriptors, DESCRIPTORS_OF_SPARES),
+            ("descriptors of the zygote", self.descriptors_of_zygote, last.descriptors_of_zygote, 0),
+            ("descriptors of the templates", self.descriptors_of_templates, last.descriptors_of_templates, 0),
+            ("processes", self.processes, last.processes, 0),
+            ("mounts", self.mounts, last.mounts, 0),
+            ("unshared memory", self.memory, last.memory, SLACK_OF_APPLICATION),
+            ("unshared memory of the zygote", self.memory_of_zygote, last.memory_of_zygote, SLACK_OF_CHILD),
+            ("unshared memory of the templates", self.memory_of_templates, last.memory_of_templates, SLACK_OF_CHILD),
+        ];
+        rows.into_iter()
+            .filter(|(_, first, last, slack)| *last > first + slack)
+            .map(|(what, first, last, slack)| format!("{what} grew from {first} to {last}, by more than {slack}"))
+            .collect()
+    }
+}
+
+fn mounts() -> Result<u64, String> {
+    let text = fs::read_to_string("/proc/self/mountinfo").map_err(|error| format!("/proc/self/mountinfo: {error}"))?;
+    Ok(text.lines().count() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_more_descriptor_of_a_template_is_growth_and_a_spare_that_was_taken_in_is_none() {
+        let first = Sample { descriptors: 10, descriptors_of_templates: 6, ..Sample::default() };
+        let mut last = first.clone();
+        last.descriptors += DESCRIPTORS_OF_SPARES;
+        assert_eq!(first.grown_to(&last), [] as [String; 0]);
+        last.descriptors_of_templates += 1;
+        assert_eq!(first.grown_to(&last), ["descriptors of the templates grew from 6 to 7, by more than 0"]);
+    }
+
+    #[test]
+    fn memory_may_grow_by_what_an_allocator_keeps_and_no_more() {
+        let first = Sample::default();
+        let grown = |memory_of_zygote| first.grown_to(&Sample { memory_of_zygote, ..Sample::default() }).len();
+        assert_eq!([grown(SLACK_OF_CHILD), grown(SLACK_OF_CHILD + 1)], [0, 1]);
+    }
+}
