@@ -16,7 +16,7 @@ usage: gaol-peers [OPTIONS]
   --scale        measures nothing of that, but what happens as there are more functions, operations and profiles; builds programs for it,
                  the largest of which takes some minutes
   --soak N       measures nothing of that, but makes N fresh calls of which one in a hundred ends badly, and looks for what is left
-                 behind; exit code 1 if anything is, or if any call did not end as it must. For root: others cannot look at gaol's processes
+                 behind; exit code 1 if anything is, or if any call did not end as it must. Only root can look at gaol's processes
   --help         this text
 
 How it is measured: contenders take turns in small blocks, round after round, so that a machine whose speed drifts slows them

@@ -100,11 +100,13 @@ fn measure(arguments: &Arguments, figures: &mut Figures) -> std::io::Result<()> 
         let contenders = standing.calls(3, figures);
         note_resident(phase::SMALL, figures);
         take_turns(phase::SMALL, contenders, arguments.rounds(SMALL_ROUNDS), arguments, figures);
-        let ballast = Ballast::new(1 << 30)?;
         let contenders = standing.calls(1, figures);
-        note_resident(phase::LARGE, figures);
-        take_turns(phase::LARGE, contenders, arguments.rounds(LARGE_ROUNDS), arguments, figures);
-        drop(ballast);
+        if contenders.iter().any(|contender| arguments.wants(phase::LARGE, &contender.name)) {
+            let ballast = Ballast::new(1 << 30)?;
+            note_resident(phase::LARGE, figures);
+            take_turns(phase::LARGE, contenders, arguments.rounds(LARGE_ROUNDS), arguments, figures);
+            drop(ballast);
+        }
     }
     drop(standing);
     alone::first_calls(arguments, figures);

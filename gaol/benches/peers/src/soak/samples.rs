@@ -18,15 +18,15 @@ const SLACK_OF_CHILD: u64 = 128 << 10;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Sample {
     descriptors: u64,
-    /// Of the zygote, and of the templates.
-    descriptors_of_zygote: u64,
-    descriptors_of_templates: u64,
+    /// Of the zygote, and of the templates. `None` where this user may not look.
+    descriptors_of_zygote: Option<u64>,
+    descriptors_of_templates: Option<u64>,
     processes: u64,
     mounts: u64,
     /// Unshared bytes.
     memory: u64,
-    memory_of_zygote: u64,
-    memory_of_templates: u64,
+    memory_of_zygote: Option<u64>,
+    memory_of_templates: Option<u64>,
 }
 
 impl Sample {
@@ -43,16 +43,22 @@ impl Sample {
 
     pub(crate) fn cells(&self) -> [String; 8] {
         let kibibytes = |bytes: u64| format!("{} KiB", bytes / 1024);
+        let unseen = || "not seen".to_owned();
         [
             self.descriptors.to_string(),
-            self.descriptors_of_zygote.to_string(),
-            self.descriptors_of_templates.to_string(),
+            self.descriptors_of_zygote.map_or_else(unseen, |count| count.to_string()),
+            self.descriptors_of_templates.map_or_else(unseen, |count| count.to_string()),
             self.processes.to_string(),
             self.mounts.to_string(),
             kibibytes(self.memory),
-            kibibytes(self.memory_of_zygote),
-            kibibytes(self.memory_of_templates),
+            self.memory_of_zygote.map_or_else(unseen, kibibytes),
+            self.memory_of_templates.map_or_else(unseen, kibibytes),
         ]
+    }
+
+    /// Whether gaol's processes could be looked at: they are not dumpable, which leaves it to root.
+    pub(crate) fn saw_children(&self) -> bool {
+        self.descriptors_of_zygote.is_some() && self.memory_of_templates.is_some()
     }
 
     /// Looks, once there is one zygote, and each template has one spare and nobody else.
@@ -61,34 +67,35 @@ impl Sample {
         let family = processes::idle_family(own, TEMPLATES)?;
         let (zygotes, templates): (Vec<_>, Vec<_>) =
             family.iter().filter(|process| process.depth <= 2).partition(|process| process.depth == 1);
-        let sum = |of: &[&Process], what: fn(u32) -> Result<u64, String>| -> Result<u64, String> {
-            of.iter().map(|process| what(process.pid)).sum()
+        let sum = |of: &[&Process], what: fn(u32) -> Result<u64, String>| -> Option<u64> {
+            of.iter().map(|process| what(process.pid).ok()).sum()
         };
         Ok(Self {
             descriptors: processes::descriptors(own)?,
-            descriptors_of_zygote: sum(&zygotes, processes::descriptors)?,
-            descriptors_of_templates: sum(&templates, processes::descriptors)?,
+            descriptors_of_zygote: sum(&zygotes, processes::descriptors),
+            descriptors_of_templates: sum(&templates, processes::descriptors),
             processes: family.len() as u64,
             mounts: mounts()?,
             memory: processes::unshared(own)?,
-            memory_of_zygote: sum(&zygotes, processes::unshared)?,
-            memory_of_templates: sum(&templates, processes::unshared)?,
+            memory_of_zygote: sum(&zygotes, processes::unshared),
+            memory_of_templates: sum(&templates, processes::unshared),
         })
     }
 
     /// What has grown until `last`, in words.
     pub(crate) fn grown_to(&self, last: &Self) -> Vec<String> {
         let rows = [
-            ("descriptors", self.descriptors, last.descriptors, DESCRIPTORS_OF_SPARES),
+            ("descriptors", Some(self.descriptors), Some(last.descriptors), DESCRIPTORS_OF_SPARES),
             ("descriptors of the zygote", self.descriptors_of_zygote, last.descriptors_of_zygote, 0),
             ("descriptors of the templates", self.descriptors_of_templates, last.descriptors_of_templates, 0),
-            ("processes", self.processes, last.processes, 0),
-            ("mounts", self.mounts, last.mounts, 0),
-            ("unshared memory", self.memory, last.memory, SLACK_OF_APPLICATION),
+            ("processes", Some(self.processes), Some(last.processes), 0),
+            ("mounts", Some(self.mounts), Some(last.mounts), 0),
+            ("unshared memory", Some(self.memory), Some(last.memory), SLACK_OF_APPLICATION),
             ("unshared memory of the zygote", self.memory_of_zygote, last.memory_of_zygote, SLACK_OF_CHILD),
             ("unshared memory of the templates", self.memory_of_templates, last.memory_of_templates, SLACK_OF_CHILD),
         ];
         rows.into_iter()
+            .filter_map(|(what, first, last, slack)| Some((what, first?, last?, slack)))
             .filter(|(_, first, last, slack)| *last > first + slack)
             .map(|(what, first, last, slack)| format!("{what} grew from {first} to {last}, by more than {slack}"))
             .collect()
@@ -106,18 +113,18 @@ mod tests {
 
     #[test]
     fn one_more_descriptor_of_a_template_is_growth_and_a_spare_that_was_taken_in_is_none() {
-        let first = Sample { descriptors: 10, descriptors_of_templates: 6, ..Sample::default() };
+        let first = Sample { descriptors: 10, descriptors_of_templates: Some(6), ..Sample::default() };
         let mut last = first.clone();
         last.descriptors += DESCRIPTORS_OF_SPARES;
         assert_eq!(first.grown_to(&last), [] as [String; 0]);
-        last.descriptors_of_templates += 1;
+        last.descriptors_of_templates = Some(7);
         assert_eq!(first.grown_to(&last), ["descriptors of the templates grew from 6 to 7, by more than 0"]);
     }
 
     #[test]
     fn memory_may_grow_by_what_an_allocator_keeps_and_no_more() {
-        let first = Sample::default();
-        let grown = |memory_of_zygote| first.grown_to(&Sample { memory_of_zygote, ..Sample::default() }).len();
+        let sample = |bytes| Sample { memory_of_zygote: Some(bytes), ..Sample::default() };
+        let grown = |bytes| sample(0).grown_to(&sample(bytes)).len();
         assert_eq!([grown(SLACK_OF_CHILD), grown(SLACK_OF_CHILD + 1)], [0, 1]);
     }
 }
