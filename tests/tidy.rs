@@ -95,7 +95,7 @@ const LEVELS: [&[&str]; 7] = [
     &["crossing", "descriptor", "dynamic", "resolve", "explain", "tainted"],
     &["parent", "child"],
     &["init", "manifest", "stream", "written", "by_hand", "command", "sandbox", "escape_suite"],
-    &["lib", "__private", "test_support", "fuzz"],
+    &["lib", "__private", "test_support", "fuzz", "bench_internals"],
 ];
 
 #[test]

@@ -65,6 +65,9 @@
 
 #[doc(hidden)]
 pub mod __private;
+#[cfg(feature = "bench-internals")]
+#[doc(hidden)]
+pub mod bench_internals;
 mod by_hand;
 mod child;
 mod command;
