@@ -10,7 +10,7 @@ Measures gaol beside its peers and beside what the system itself costs, in one p
 usage: gaol-peers [OPTIONS]
 
   --only WORD    only the phases and contenders whose name has WORD in it; may be given more than once
-  --quick        a tenth of the rounds, to see that it works
+  --quick        a tenth of the rounds, to see that it works; with --scale, without the largest program
   --json FILE    write every figure and every ratio to FILE
   --strict       exit with 2 if a ratio is over its limit
   --scale        measures nothing of that, but what happens as there are more functions, operations and profiles; builds programs for it,

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 /// How long the last workers may take to be gone, and the next to stand ready.
@@ -36,30 +37,41 @@ pub(crate) fn descendants_of(root: u32) -> Result<Vec<Process>, String> {
 
 /// The descendants of a process that inherits orphans, once they are those that must be there between calls: a zygote, its templates, a
 /// spare of each, and nobody else.
-pub(crate) fn idle_family(root: u32, templates: usize) -> Result<Vec<Process>, String> {
+///
+/// `call` makes a call of each function. After many calls at once there are more spares than one, or, when those have gone, none; after a call
+/// that comes by itself there is one.
+pub(crate) fn idle_family(
+    root: u32,
+    templates: usize,
+    call: impl FnOnce() -> Result<(), String>,
+) -> Result<Vec<Process>, String> {
+    wait_until(root, |family| is_quiet(family, templates, 0..=1))?;
+    call()?;
+    wait_until(root, |family| is_quiet(family, templates, 1..=1))
+}
+
+fn wait_until(root: u32, is_there: impl Fn(&[Process]) -> bool) -> Result<Vec<Process>, String> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let family = descendants_of(root)?;
-        if is_idle(&family, templates) {
+        if is_there(&family) {
             return Ok(family);
         }
         if Instant::now() > deadline {
-            return Err(format!(
-                "after {PATIENCE:?} there are not {templates} templates with a spare each: {family:?}"
-            ));
+            return Err(format!("after {PATIENCE:?} these are not the processes that must be there: {family:?}"));
         }
         // There is no event for "nothing happens any more".
         std::thread::sleep(Duration::from_millis(5));
     }
 }
 
-fn is_idle(family: &[Process], templates: usize) -> bool {
+/// Whether there is one zygote, so many templates, with so many spares each, and nobody else.
+fn is_quiet(family: &[Process], templates: usize, spares: RangeInclusive<usize>) -> bool {
     let at = |depth| family.iter().filter(move |process| process.depth == depth);
     at(1).count() == 1
         && at(2).count() == templates
-        && at(2).all(|template| at(3).filter(|spare| spare.parent == template.pid).count() == 1)
-        && family.len() == 1 + 2 * templates
-        && !family.iter().any(|process| process.is_zombie)
+        && at(2).all(|template| spares.contains(&at(3).filter(|spare| spare.parent == template.pid).count()))
+        && family.iter().all(|process| process.depth <= 3 && !process.is_zombie)
 }
 
 /// The descendants of `root` among `all`.
@@ -107,6 +119,11 @@ pub(crate) fn descriptors(pid: u32) -> Result<u64, String> {
 /// The bytes that a process shares with no other.
 pub(crate) fn unshared(pid: u32) -> Result<u64, String> {
     pages(pid, &["Private_Clean:", "Private_Dirty:"])
+}
+
+/// The bytes of a process that are no file's.
+pub(crate) fn anonymous(pid: u32) -> Result<u64, String> {
+    pages(pid, &["Anonymous:"])
 }
 
 /// The bytes of a process, each page divided by how many share it: of a family they can be added up.
@@ -167,15 +184,20 @@ mod tests {
     }
 
     #[test]
-    fn a_family_is_idle_with_one_spare_a_template_and_no_zombie() {
+    fn a_family_is_quiet_with_a_zygote_its_templates_and_as_many_spares() {
         let all = [process(2, 1), process(3, 2), process(4, 3)];
-        assert!(is_idle(&family(&all, 1), 1));
-        assert!(!is_idle(&family(&all, 1), 2));
-        assert!(!is_idle(&family(&all[..2], 1), 1));
-        let two_spares = [all.as_slice(), &[process(5, 3)]].concat();
-        assert!(!is_idle(&family(&two_spares, 1), 1));
+        assert!(is_quiet(&family(&all, 1), 1, 1..=1));
+        assert!(!is_quiet(&family(&all, 1), 2, 1..=1));
+        assert!(!is_quiet(&family(&all[..2], 1), 1, 1..=1));
+        assert!(is_quiet(&family(&all[..2], 1), 1, 0..=1));
+        for one_more in [process(5, 3), process(5, 2), process(5, 1), process(5, 4)] {
+            assert!(
+                !is_quiet(&family(&[all.as_slice(), std::slice::from_ref(&one_more)].concat(), 1), 1, 0..=1),
+                "{one_more:?}"
+            );
+        }
         let mut zombie = all.clone();
         zombie[2].is_zombie = true;
-        assert!(!is_idle(&family(&zombie, 1), 1));
+        assert!(!is_quiet(&family(&zombie, 1), 1, 0..=1));
     }
 }

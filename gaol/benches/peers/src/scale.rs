@@ -28,7 +28,9 @@ pub(crate) fn measure(arguments: &Arguments, figures: &mut Figures) -> Result<()
     // The libraries, so that they are in nobody's time.
     build(0, &place.0)?;
     let mut binaries: Vec<Built> = Vec::new();
-    for count in FUNCTIONS {
+    // The largest takes as long to build as all the others, ten times over.
+    let counts = if arguments.quick { &FUNCTIONS[..FUNCTIONS.len() - 1] } else { &FUNCTIONS[..] };
+    for &count in counts {
         eprintln!("building a program of {count} functions");
         let built = build(count, &place.0)?;
         figures.set(phase::BUILDS, &format!("{}: build", functions(count)), built.took.as_secs_f64() * 1e3, "ms");
@@ -54,7 +56,8 @@ fn by_functions(binaries: &[Built], arguments: &Arguments, figures: &mut Figures
     });
     take_turns(phase::FUNCTIONS, contenders.collect(), arguments.rounds(ROUNDS), arguments, figures);
     for ((count, _), program) in kinds.iter().zip(&programs) {
-        note_idle(phase::FUNCTIONS, &functions(*count), &program.borrow(), 1, figures)?;
+        let call = |program: &mut Program| program.call("function", count - 1, 1).map(drop);
+        note_idle(phase::FUNCTIONS, &functions(*count), &mut program.borrow_mut(), 1, call, figures)?;
     }
     Ok(())
 }
@@ -74,7 +77,8 @@ fn by_operations(built: &Built, arguments: &Arguments, figures: &mut Figures) ->
     });
     take_turns(phase::OPERATIONS, contenders.collect(), arguments.rounds(ROUNDS), arguments, figures);
     for (count, program) in OPERATIONS.into_iter().zip(&programs) {
-        note_idle(phase::OPERATIONS, &operations(count), &program.borrow(), 1, figures)?;
+        let call = |program: &mut Program| program.call("operations", count, 1).map(drop);
+        note_idle(phase::OPERATIONS, &operations(count), &mut program.borrow_mut(), 1, call, figures)?;
     }
     Ok(())
 }
@@ -94,7 +98,9 @@ fn by_profiles(built: &Built, arguments: &Arguments, figures: &mut Figures) -> R
     });
     take_turns(phase::PROFILES, contenders.collect(), arguments.rounds(ROUNDS), arguments, figures);
     for (count, program) in PROFILES.into_iter().zip(&programs) {
-        note_idle(phase::PROFILES, &profiles(count), &program.borrow(), count, figures)?;
+        let call =
+            |program: &mut Program| (0..count).try_for_each(|which| program.call("function", which, 1).map(drop));
+        note_idle(phase::PROFILES, &profiles(count), &mut program.borrow_mut(), count, call, figures)?;
     }
     Ok(())
 }
@@ -108,11 +114,12 @@ fn first_calls(phase: &str, contenders: Vec<Contender<'_>>, arguments: &Argument
 fn note_idle(
     phase: &str,
     name: &str,
-    program: &Program,
+    program: &mut Program,
     templates: usize,
+    call: impl FnOnce(&mut Program) -> Result<(), String>,
     figures: &mut Figures,
 ) -> Result<(), String> {
-    let family = processes::idle_family(program.pid(), templates)?;
+    let family = processes::idle_family(program.pid(), templates, || call(program))?;
     let sum = |depths: &[u32], what: fn(u32) -> Result<u64, String>| -> Result<f64, String> {
         let pids = family.iter().filter(|process| depths.contains(&process.depth)).map(|process| process.pid);
         pids.map(what).sum::<Result<u64, _>>().map(|bytes| bytes as f64 / 1024.0)

@@ -2,13 +2,18 @@
 
 use std::fs;
 
+use super::acts;
 use crate::processes::{self, Process};
 
 /// The functions of the soak have two profiles.
 const TEMPLATES: usize = 2;
 
-/// What one spare is for the application: a channel, a handle, its end, its output. Of each template's spare it may know already, or not yet.
-const DESCRIPTORS_OF_SPARES: u64 = 4 * TEMPLATES as u64;
+/// What a spare is for the application: a channel, a handle, its end, its output. Of one that has ended by itself, because it was not needed
+/// any more, it keeps them until the next call; and there are twice as many spares as processors at most.
+fn descriptors_of_spares() -> u64 {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    4 * 2 * (processors * TEMPLATES) as u64
+}
 
 /// What may grow without being a leak: pages that an allocator keeps for the next time.
 const SLACK_OF_APPLICATION: u64 = 1 << 20;
@@ -23,7 +28,7 @@ pub(crate) struct Sample {
     descriptors_of_templates: Option<u64>,
     processes: u64,
     mounts: u64,
-    /// Unshared bytes.
+    /// Bytes of memory that is no file's. Which pages of a file are shared depends on who else has it mapped.
     memory: u64,
     memory_of_zygote: Option<u64>,
     memory_of_templates: Option<u64>,
@@ -36,7 +41,7 @@ impl Sample {
         "… of the templates",
         "processes",
         "mounts",
-        "unshared memory",
+        "anonymous memory",
         "… of the zygote",
         "… of the templates",
     ];
@@ -64,7 +69,7 @@ impl Sample {
     /// Looks, once there is one zygote, and each template has one spare and nobody else.
     pub(crate) fn take() -> Result<Self, String> {
         let own = std::process::id();
-        let family = processes::idle_family(own, TEMPLATES)?;
+        let family = processes::idle_family(own, TEMPLATES, acts::call_each)?;
         let (zygotes, templates): (Vec<_>, Vec<_>) =
             family.iter().filter(|process| process.depth <= 2).partition(|process| process.depth == 1);
         let sum = |of: &[&Process], what: fn(u32) -> Result<u64, String>| -> Option<u64> {
@@ -76,23 +81,23 @@ impl Sample {
             descriptors_of_templates: sum(&templates, processes::descriptors),
             processes: family.len() as u64,
             mounts: mounts()?,
-            memory: processes::unshared(own)?,
-            memory_of_zygote: sum(&zygotes, processes::unshared),
-            memory_of_templates: sum(&templates, processes::unshared),
+            memory: processes::anonymous(own)?,
+            memory_of_zygote: sum(&zygotes, processes::anonymous),
+            memory_of_templates: sum(&templates, processes::anonymous),
         })
     }
 
     /// What has grown until `last`, in words.
     pub(crate) fn grown_to(&self, last: &Self) -> Vec<String> {
         let rows = [
-            ("descriptors", Some(self.descriptors), Some(last.descriptors), DESCRIPTORS_OF_SPARES),
+            ("descriptors", Some(self.descriptors), Some(last.descriptors), descriptors_of_spares()),
             ("descriptors of the zygote", self.descriptors_of_zygote, last.descriptors_of_zygote, 0),
             ("descriptors of the templates", self.descriptors_of_templates, last.descriptors_of_templates, 0),
             ("processes", Some(self.processes), Some(last.processes), 0),
             ("mounts", Some(self.mounts), Some(last.mounts), 0),
-            ("unshared memory", Some(self.memory), Some(last.memory), SLACK_OF_APPLICATION),
-            ("unshared memory of the zygote", self.memory_of_zygote, last.memory_of_zygote, SLACK_OF_CHILD),
-            ("unshared memory of the templates", self.memory_of_templates, last.memory_of_templates, SLACK_OF_CHILD),
+            ("anonymous memory", Some(self.memory), Some(last.memory), SLACK_OF_APPLICATION),
+            ("anonymous memory of the zygote", self.memory_of_zygote, last.memory_of_zygote, SLACK_OF_CHILD),
+            ("anonymous memory of the templates", self.memory_of_templates, last.memory_of_templates, SLACK_OF_CHILD),
         ];
         rows.into_iter()
             .filter_map(|(what, first, last, slack)| Some((what, first?, last?, slack)))
@@ -115,7 +120,7 @@ mod tests {
     fn one_more_descriptor_of_a_template_is_growth_and_a_spare_that_was_taken_in_is_none() {
         let first = Sample { descriptors: 10, descriptors_of_templates: Some(6), ..Sample::default() };
         let mut last = first.clone();
-        last.descriptors += DESCRIPTORS_OF_SPARES;
+        last.descriptors += descriptors_of_spares();
         assert_eq!(first.grown_to(&last), [] as [String; 0]);
         last.descriptors_of_templates = Some(7);
         assert_eq!(first.grown_to(&last), ["descriptors of the templates grew from 6 to 7, by more than 0"]);
