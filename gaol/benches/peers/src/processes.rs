@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 /// How long the last workers may take to be gone, and the next to stand ready.
 const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE_FOR_SPARES: Duration = Duration::from_secs(2);
 
 /// A process, as `/proc` shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,30 +36,37 @@ pub(crate) fn descendants_of(root: u32) -> Result<Vec<Process>, String> {
     Ok(family(&all, root))
 }
 
-/// The descendants of a process that inherits orphans, once they are those that must be there between calls: a zygote, its templates, a
-/// spare of each, and nobody else.
+/// The descendants of a process that inherits orphans, once they are those that must be there between calls: a zygote, its templates, at
+/// most one spare of each, and nobody else.
 ///
-/// `call` makes a call of each function. After many calls at once there are more spares than one, or, when those have gone, none; after a call
-/// that comes by itself there is one.
+/// `call` makes a call of each function. After many calls at once there are more spares than one, or, when those have gone, none; a call
+/// that comes by itself has the next one made.
 pub(crate) fn idle_family(
     root: u32,
     templates: usize,
     call: impl FnOnce() -> Result<(), String>,
 ) -> Result<Vec<Process>, String> {
-    wait_until(root, |family| is_quiet(family, templates, 0..=1))?;
+    wait_until(root, PATIENCE, |family| is_quiet(family, templates, 0..=1))?;
     call()?;
-    wait_until(root, |family| is_quiet(family, templates, 1..=1))
+    wait_until(root, PATIENCE_FOR_SPARES, |family| is_quiet(family, templates, 1..=1))
+        .or_else(|_| wait_until(root, PATIENCE, |family| is_quiet(family, templates, 0..=1)))
 }
 
-fn wait_until(root: u32, is_there: impl Fn(&[Process]) -> bool) -> Result<Vec<Process>, String> {
-    let deadline = Instant::now() + PATIENCE;
+fn wait_until(root: u32, patience: Duration, is_there: impl Fn(&[Process]) -> bool) -> Result<Vec<Process>, String> {
+    let deadline = Instant::now() + patience;
     loop {
         let family = descendants_of(root)?;
         if is_there(&family) {
             return Ok(family);
         }
         if Instant::now() > deadline {
-            return Err(format!("after {PATIENCE:?} these are not the processes that must be there: {family:?}"));
+            let at = |depth| family.iter().filter(|process| process.depth == depth).count();
+            let zombies = family.iter().filter(|process| process.is_zombie).count();
+            let [zygotes, templates, workers] = [at(1), at(2), at(3)];
+            return Err(format!(
+                "after {patience:?} there are {zygotes} zygotes, {templates} templates, {workers} workers, {} in all, {zombies} of them zombies",
+                family.len()
+            ));
         }
         // There is no event for "nothing happens any more".
         std::thread::sleep(Duration::from_millis(5));

@@ -66,7 +66,7 @@ impl Sample {
         self.descriptors_of_zygote.is_some() && self.memory_of_templates.is_some()
     }
 
-    /// Looks, once there is one zygote, and each template has one spare and nobody else.
+    /// Looks, once there is one zygote, and each template has a spare and nobody else.
     pub(crate) fn take() -> Result<Self, String> {
         let own = std::process::id();
         let family = processes::idle_family(own, TEMPLATES, acts::call_each)?;
@@ -89,11 +89,17 @@ impl Sample {
 
     /// What has grown until `last`, in words.
     pub(crate) fn grown_to(&self, last: &Self) -> Vec<String> {
+        // A template has its spare, and two descriptors for it, or is about to have it.
         let rows = [
             ("descriptors", Some(self.descriptors), Some(last.descriptors), descriptors_of_spares()),
             ("descriptors of the zygote", self.descriptors_of_zygote, last.descriptors_of_zygote, 0),
-            ("descriptors of the templates", self.descriptors_of_templates, last.descriptors_of_templates, 0),
-            ("processes", Some(self.processes), Some(last.processes), 0),
+            (
+                "descriptors of the templates",
+                self.descriptors_of_templates,
+                last.descriptors_of_templates,
+                2 * TEMPLATES as u64,
+            ),
+            ("processes", Some(self.processes), Some(last.processes), TEMPLATES as u64),
             ("mounts", Some(self.mounts), Some(last.mounts), 0),
             ("anonymous memory", Some(self.memory), Some(last.memory), SLACK_OF_APPLICATION),
             ("anonymous memory of the zygote", self.memory_of_zygote, last.memory_of_zygote, SLACK_OF_CHILD),
@@ -117,13 +123,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_more_descriptor_of_a_template_is_growth_and_a_spare_that_was_taken_in_is_none() {
+    fn one_more_descriptor_than_those_of_spares_is_growth() {
         let first = Sample { descriptors: 10, descriptors_of_templates: Some(6), ..Sample::default() };
         let mut last = first.clone();
         last.descriptors += descriptors_of_spares();
         assert_eq!(first.grown_to(&last), [] as [String; 0]);
-        last.descriptors_of_templates = Some(7);
-        assert_eq!(first.grown_to(&last), ["descriptors of the templates grew from 6 to 7, by more than 0"]);
+        last.descriptors_of_templates = Some(10);
+        assert_eq!(first.grown_to(&last), [] as [String; 0]);
+        last.descriptors_of_templates = Some(11);
+        assert_eq!(first.grown_to(&last), ["descriptors of the templates grew from 6 to 11, by more than 4"]);
     }
 
     #[test]
