@@ -253,7 +253,7 @@ impl PendingCall {
                     Replied(None)
                 }
             };
-            template.take_in();
+            application.take_in(&template);
             if self.key.is_none() && self.profile.process() != Process::Exec {
                 application.expect_another(&template);
             }
@@ -404,7 +404,9 @@ fn prepare_one(entry: &'static Entry) -> Result<(), Error> {
     let prepared = match &call.key {
         // What it computes is known only at the call, which then has another template.
         Some(_) if !entry.computed_keys().is_empty() => application.probe(&call.profile, call.layers).map(drop),
-        Some(key) => application.template(key, &call.profile, call.layers).map(|template| template.take_in()),
+        Some(key) => {
+            application.template(key, &call.profile, call.layers).map(|template| application.take_in(&template))
+        }
         None => application.probe(&call.profile, call.layers).map(drop),
     };
     prepared.map_err(|unavailable| call.unavailable(unavailable))

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak};
 
 use super::slot::Slot;
-use super::template::{Blank, NoTemplate, NoWorker, Template, Worker};
+use super::template::{Arrived, Blank, NoTemplate, NoWorker, Template, Worker};
 use super::zygote::{NotStarted, Zygote};
 use crate::plan::{Plan, Reason, Refusal};
 use crate::profile::{Process, Profile};
@@ -31,6 +31,8 @@ pub(super) struct Application {
     making: Mutex<()>,
     /// Templates that expect the next call whose profile names its arguments.
     blanks: Mutex<Vec<Blank>>,
+    /// Templates that a spare is still to arrive from.
+    owing: Mutex<Vec<Weak<Template>>>,
     /// What refused namespaces on this system, once something did.
     no_namespaces: OnceLock<Refusal>,
     /// Where children may write.
@@ -116,6 +118,7 @@ impl Application {
             templates: RwLock::default(),
             making: Mutex::default(),
             blanks: Mutex::default(),
+            owing: Mutex::default(),
             no_namespaces: OnceLock::new(),
             writable: OnceLock::new(),
             possible: Mutex::default(),
@@ -280,6 +283,22 @@ impl Application {
                     }));
                 }
             }
+        }
+    }
+
+    /// After a call: takes in the spares that have arrived, of this template and of those that were called before it.
+    ///
+    /// A spare arrives after its call, and the next call of the same function may be long in coming. Meanwhile its descriptors are on their way,
+    /// which a limit bounds that all processes of a user share.
+    pub(super) fn take_in(&self, template: &Arc<Template>) {
+        let mut owing = std::mem::take(&mut *self.owing.lock().unwrap_or_else(PoisonError::into_inner));
+        owing.retain(|other| !std::ptr::eq(other.as_ptr(), Arc::as_ptr(template)));
+        owing.retain(|other| other.upgrade().is_some_and(|other| other.take_in() == Arrived::NotAll));
+        if template.take_in() == Arrived::NotAll {
+            owing.push(Arc::downgrade(template));
+        }
+        if !owing.is_empty() {
+            self.owing.lock().unwrap_or_else(PoisonError::into_inner).append(&mut owing);
         }
     }
 

@@ -66,6 +66,13 @@ struct Ready {
     taken: Option<Instant>,
 }
 
+/// Whether the workers that were asked for have arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Arrived {
+    All,
+    NotAll,
+}
+
 /// A worker that is at hand.
 #[derive(Debug)]
 struct Spare {
@@ -300,12 +307,13 @@ impl Template {
     ///
     /// They do not wait in the socket until they are needed, for descriptors on their way count against a limit that all processes of a user
     /// share. They are not asked for earlier, for what forks them would stand in the call's way.
-    pub(super) fn take_in(&self) {
+    pub(super) fn take_in(&self) -> Arrived {
         let mut ready = self.ready();
         self.take_in_arrived(&mut ready);
         let _gone = ready.stale();
         // A spare that could not be asked for is asked for by the next call.
         let _ = self.top_up(&mut ready);
+        if ready.asked > 0 { Arrived::NotAll } else { Arrived::All }
     }
 
     /// Takes a worker: one that is at hand, or else the next that arrives. Any number of threads may wait: each message is one whole worker.
