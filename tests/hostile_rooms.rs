@@ -65,7 +65,7 @@ enum Act {
 enum Field {
     Prefix,
     Room,
-    Nothing,
+    Lane,
     Aside,
     Descriptors,
 }
@@ -75,7 +75,7 @@ impl Field {
         match self {
             Self::Prefix => header.prefix = 1,
             Self::Room => header.room = 1,
-            Self::Nothing => header.nothing = 1,
+            Self::Lane => header.lane = 1,
             Self::Aside => header.aside = 1,
             Self::Descriptors => header.descriptors = 1,
         }
@@ -375,11 +375,11 @@ fn room_is_asked_for_in_one_way() {
 #[test]
 fn what_is_zero_in_a_header_is_zero() {
     let _alone = alone();
-    let unknown = ProtocolProblem::Header("the frame says what this version does not know");
+    let unknown = ProtocolProblem::Header("more of the frame is in a lane than is in shared memory");
     for (field, asking, replying) in [
         (Field::Prefix, ONLY_A_CALL, ONLY_A_CALL),
         (Field::Room, ONLY_A_CALL, ONLY_A_CALL),
-        (Field::Nothing, unknown.clone(), unknown),
+        (Field::Lane, unknown.clone(), unknown),
         (
             Field::Aside,
             ProtocolProblem::TooLarge { announced: 9, limit: 8 },

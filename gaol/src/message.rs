@@ -143,26 +143,42 @@ pub(crate) enum Stay {
 impl Stay {
     /// How long that is. The application sends a call to none that has waited half of it.
     pub(crate) const WHILE: Duration = Duration::from_secs(1);
+}
 
-    /// The whole message.
-    pub(crate) fn to_bytes(self) -> &'static [u8] {
-        match self {
-            Self::ForGood => b"g",
-            Self::ForAWhile => b"w",
-        }
+/// The message that asks for a worker. With it comes the worker's lane, where it is to have one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    pub(crate) stay: Stay,
+    /// The size of the lane, or 0.
+    pub(crate) lane: u64,
+}
+
+impl Wanted {
+    pub(crate) const BYTES: usize = 9;
+
+    pub(crate) fn to_bytes(self) -> [u8; Self::BYTES] {
+        let mut bytes = [0; Self::BYTES];
+        bytes[0] = match self.stay {
+            Stay::ForGood => b'g',
+            Stay::ForAWhile => b'w',
+        };
+        bytes[1..].copy_from_slice(&self.lane.to_le_bytes());
+        bytes
     }
 
-    /// What a message asks for.
-    pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
-        if bytes == Self::ForAWhile.to_bytes() { Self::ForAWhile } else { Self::ForGood }
+    pub(crate) fn from_bytes(bytes: [u8; Self::BYTES]) -> Self {
+        let [stay, lane @ ..] = bytes;
+        let stay = if stay == b'w' { Stay::ForAWhile } else { Stay::ForGood };
+        Self { stay, lane: u64::from_le_bytes(lane) }
     }
 }
 
-/// What a template answers to [`Stay`].
+/// What a template answers to [`Wanted`].
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Spawned {
-    /// With it come the worker's channel, its pidfd, its status pipe and, where output is captured, its output pipe.
-    Worker(Stay),
+    /// With it come the worker's channel, its pidfd, its status pipe, where output is captured its output pipe, and its lane, where it has
+    /// one of that size.
+    Worker { stay: Stay, lane: u64 },
     /// A step of the fork failed.
     Failed { step: Step, errno: i32 },
 }
@@ -232,4 +248,6 @@ pub(crate) mod worker_descriptor {
     pub(crate) const CHANNEL: i32 = 3;
     /// The status pipe, until the last step is taken: the first descriptor that the function finds free.
     pub(crate) const STATUS: i32 = 4;
+    /// The lane, where there is one. It is moved beyond the numbers that the function may use, where the kernel lets it.
+    pub(crate) const LANE: i32 = 5;
 }

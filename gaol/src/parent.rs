@@ -4,6 +4,7 @@ mod application;
 mod exchange;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
+mod outlet;
 mod outside;
 mod patience;
 mod slot;
@@ -15,13 +16,16 @@ mod zygote;
 use std::borrow::Cow;
 use std::ffi::OsString;
 use std::hash::{BuildHasher, RandomState};
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStringExt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use self::application::{Application, Key, Unavailable};
 use self::exchange::{Answer, Outgoing, Output, Terms, exchange};
+use self::outlet::{Outlet, Reserved};
 use self::template::{Template, Worker};
+use self::wait::is_silent;
 use self::zygote::NotStarted;
 use crate::crossing::{Back, ErrorCodec, Meaning, Returned, understand};
 use crate::dynamic::Dynamic;
@@ -32,7 +36,6 @@ use crate::plan::Reason;
 use crate::profile::{Process, Profile};
 use crate::resolve::Unresolved;
 use crate::support::Layers;
-use crate::sys::shared::SharedWriter;
 use crate::wire::codec::{self, DecodeError, EncodeError, Reader, Writer};
 use crate::wire::{HEADER, Header, Kind, descriptors, room};
 use crate::{explain, role, sys};
@@ -40,6 +43,9 @@ use crate::{explain, role, sys};
 pub(crate) use self::outside::{let_go, watch};
 pub use self::support::support;
 pub(crate) use self::support::try_out;
+
+/// How many workers are tried. One that was killed while it stood ready is not the call's fault, nor are all of them.
+const ATTEMPTS: u32 = 100;
 
 /// Makes a call ready: what the attribute puts in the function's place begins with it.
 ///
@@ -178,21 +184,39 @@ impl PendingCall {
             codec::encode(&environment, &mut frame, cap).map_err(unsent)?;
         }
         let prefix = (frame.len() - HEADER) as u64;
-        let mut shared = SharedWriter::default();
+        let mut outlet = Outlet::new(|| self.reserve());
         let (written, descriptors) =
-            descriptors::collect(|| codec::encode_with(&mut frame, cap, Some(&mut shared), write));
+            descriptors::collect(|| codec::encode_with(&mut frame, cap, Some(&mut outlet), write));
         let aside = written.map_err(unsent)?;
-        let shared = shared.seal().map_err(|error| unsent(EncodeError::Aside(error.to_string())))?;
+        let placed = outlet.place().map_err(|error| unsent(EncodeError::Aside(error.to_string())))?;
         let room = self.room();
         let header = Header {
             prefix,
             aside,
+            lane: placed.in_lane,
             descriptors: u32::try_from(descriptors.len()).unwrap_or(u32::MAX),
             room,
             ..Header::plain(Kind::Call, 0, self.entry.id(), (frame.len() - HEADER) as u64)
         };
         frame[..HEADER].copy_from_slice(&header.to_bytes());
-        Ok(Outgoing { frame, descriptors: shared.into_iter().chain(descriptors).collect(), room })
+        let descriptors = placed.shared.into_iter().chain(descriptors).collect();
+        Ok(Outgoing { frame, descriptors, room, aside, reserved: placed.reserved })
+    }
+
+    /// Takes a worker for a call that is still to be written, because of what may go into the worker's lane. Where there is none to be had
+    /// it is not said yet why.
+    fn reserve(&self) -> Option<Reserved> {
+        // One of its own has no lane, since no call before it showed the need.
+        let key = self.key.as_ref()?;
+        for _ in 0..ATTEMPTS {
+            let (worker, template) =
+                Application::current().worker(Some(key.clone()), &self.profile, self.layers).ok()?;
+            // One that ended while it stood ready, or that speaks unasked, gets no call.
+            if is_silent(worker.channel.as_fd()) {
+                return Some(Reserved { worker, template });
+            }
+        }
+        None
     }
 
     /// How much shared memory the worker may ask for at once: it writes it under its limit on the size of files.
@@ -220,12 +244,14 @@ impl PendingCall {
         let application = Application::current();
         let limits = self.profile.limits();
         let reused = self.profile.process() == Process::Reused;
-        // A worker that was killed while it stood ready is not this call's fault, nor are all of them.
-        const ATTEMPTS: u32 = 100;
         for _ in 0..ATTEMPTS {
-            let (worker, template) = application
-                .worker(self.key.clone(), &self.profile, self.layers)
-                .map_err(|unavailable| self.unavailable(unavailable))?;
+            let (worker, template) = match outgoing.reserved.take() {
+                Some(Reserved { worker, template }) => (worker, template),
+                None => application
+                    .worker(self.key.clone(), &self.profile, self.layers)
+                    .map_err(|unavailable| self.unavailable(unavailable))?,
+            };
+            let lane = worker.lane.clone();
             let nonce = nonce();
             outgoing.frame[8..16].copy_from_slice(&nonce.to_le_bytes());
             let terms = Terms {
@@ -265,7 +291,18 @@ impl PendingCall {
             }
             let call = self.call_with(output);
             return Err(match answer {
-                Answer::NeverBegan => continue,
+                // What a kept worker had in its lane may be of its own making by now: it is no argument of another's.
+                Answer::NeverBegan if !reused || !outgoing.is_in_lane() => match outgoing.leave_lane(lane.as_ref()) {
+                    Ok(()) => continue,
+                    Err(source) => {
+                        Error::Start { call, step: "take the arguments to another worker".to_owned(), source }
+                    }
+                },
+                Answer::NeverBegan => Error::Start {
+                    call,
+                    step: "the worker was gone before its call".to_owned(),
+                    source: std::io::Error::from(std::io::ErrorKind::BrokenPipe),
+                },
                 Answer::Reply(_) => unreachable!("handled above"),
                 Answer::Ended { ended, report: Some((kind, payload)), .. } => {
                     self.reported(kind, &payload, Some(ended), call)

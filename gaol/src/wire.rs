@@ -2,6 +2,7 @@
 
 pub(crate) mod codec;
 pub(crate) mod descriptors;
+pub(crate) mod lane;
 pub(crate) mod room;
 
 /// Bytes of a frame's header.
@@ -68,6 +69,8 @@ pub(crate) struct Header {
     pub(crate) aside: u64,
     /// Descriptors that come with it, those of shared memory not counted.
     pub(crate) descriptors: u32,
+    /// How many of the bytes in shared memory are in the worker's lane: the first of them.
+    pub(crate) lane: u32,
     /// In a call: how much shared memory the worker may ask for at once; 0 where the whole reply stands in its frame.
     pub(crate) room: u64,
 }
@@ -75,7 +78,7 @@ pub(crate) struct Header {
 impl Header {
     /// A header of nothing but a frame.
     pub(crate) const fn plain(kind: Kind, nonce: u64, entry: u64, length: u64) -> Self {
-        Self { kind, nonce, entry, length, prefix: 0, aside: 0, descriptors: 0, room: 0 }
+        Self { kind, nonce, entry, length, prefix: 0, aside: 0, descriptors: 0, lane: 0, room: 0 }
     }
 }
 
@@ -91,6 +94,7 @@ impl Header {
         bytes[32..40].copy_from_slice(&self.prefix.to_le_bytes());
         bytes[40..48].copy_from_slice(&self.aside.to_le_bytes());
         bytes[48..52].copy_from_slice(&self.descriptors.to_le_bytes());
+        bytes[52..56].copy_from_slice(&self.lane.to_le_bytes());
         bytes[56..64].copy_from_slice(&self.room.to_le_bytes());
         bytes
     }
@@ -111,10 +115,11 @@ impl Header {
             prefix: wide(32),
             aside: wide(40),
             descriptors: number(48),
+            lane: number(52),
             room: wide(56),
         };
-        if number(52) != 0 {
-            return Err("the frame says what this version does not know");
+        if u64::from(header.lane) > header.aside {
+            return Err("more of the frame is in a lane than is in shared memory");
         }
         if header.prefix > header.length {
             return Err("the frame's parts are longer than the frame");

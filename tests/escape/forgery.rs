@@ -35,8 +35,8 @@ pub(crate) struct Forged {
     pub(crate) prefix: u64,
     pub(crate) aside: u64,
     pub(crate) descriptors: u32,
-    /// What every frame has as zero.
-    pub(crate) nothing: u32,
+    /// How much of what is aside is in the lane.
+    pub(crate) lane: u32,
     pub(crate) room: u64,
 }
 
@@ -45,13 +45,13 @@ impl Forged {
     pub(crate) fn reply(kind: u32, length: usize) -> Result<Self, Refusal> {
         let (nonce, entry) = served_call()?;
         let length = length as u64;
-        Ok(Self { magic: MAGIC, kind, nonce, entry, length, prefix: 0, aside: 0, descriptors: 0, nothing: 0, room: 0 })
+        Ok(Self { magic: MAGIC, kind, nonce, entry, length, prefix: 0, aside: 0, descriptors: 0, lane: 0, room: 0 })
     }
 
     pub(crate) fn to_bytes(self) -> Vec<u8> {
         let mut bytes = self.magic.to_vec();
         bytes.extend_from_slice(&self.kind.to_le_bytes());
-        let beside = u64::from(self.descriptors) | u64::from(self.nothing) << 32;
+        let beside = u64::from(self.descriptors) | u64::from(self.lane) << 32;
         for word in [self.nonce, self.entry, self.length, self.prefix, self.aside, beside, self.room] {
             bytes.extend_from_slice(&word.to_le_bytes());
         }

@@ -30,7 +30,7 @@ pub fn serve_call(bytes: &[u8], descriptors: usize, reply: u64) -> io::Result<Ve
     let entries = EntryTable::new(crate::entry::entries());
     let setup = Setup { plan: &plan, inherited: &[], entries: &entries, filter: None };
     let mut channel = std::fs::File::from(theirs);
-    let served = worker::serve(&setup, &mut channel, false);
+    let served = worker::serve(&setup, &mut channel, None, false);
     drop(channel);
     let mut answer = Vec::new();
     match io::Read::read_to_end(&mut std::fs::File::from(ours), &mut answer) {

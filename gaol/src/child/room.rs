@@ -7,6 +7,7 @@ use std::os::unix::fs::FileExt;
 use rustix::net::RecvFlags;
 
 use crate::sys::descriptors::receive_some;
+use crate::sys::shared::Lane;
 use crate::wire::codec::Aside;
 use crate::wire::{self, HEADER, Header, Kind};
 
@@ -24,12 +25,20 @@ pub(super) struct Room<'a> {
     memory: Option<std::fs::File>,
     at: u64,
     end: u64,
+    /// What is there without being asked for, and how much of it is full. Once a block does not fit, no other goes there.
+    lane: Option<Lane>,
+    in_lane: u64,
 }
 
 impl<'a> Room<'a> {
-    pub(super) fn new(channel: BorrowedFd<'a>, call: &Header, cap: u64) -> Self {
+    pub(super) fn new(channel: BorrowedFd<'a>, call: &Header, cap: u64, lane: Option<Lane>) -> Self {
         let Header { nonce, entry, room: most, .. } = *call;
-        Self { channel, nonce, entry, most, held: 0, left: cap, memory: None, at: 0, end: 0 }
+        Self { channel, nonce, entry, most, held: 0, left: cap, memory: None, at: 0, end: 0, lane, in_lane: 0 }
+    }
+
+    /// How many bytes are in the lane.
+    pub(super) fn in_lane(&self) -> u32 {
+        u32::try_from(self.in_lane).unwrap_or(u32::MAX)
     }
 
     fn ask(&mut self, needed: u64) -> io::Result<()> {
@@ -52,7 +61,13 @@ impl<'a> Room<'a> {
 }
 
 impl Aside for Room<'_> {
-    fn put(&mut self, mut block: &[u8]) -> io::Result<()> {
+    fn put(&mut self, mut block: &[u8], _width: usize) -> io::Result<()> {
+        self.lane.take_if(|lane| lane.size() - self.in_lane < block.len() as u64);
+        if let Some(lane) = &self.lane {
+            lane.write(block, self.in_lane)?;
+            self.in_lane += block.len() as u64;
+            return Ok(());
+        }
         while !block.is_empty() {
             if self.at == self.end {
                 self.ask(block.len() as u64)?;

@@ -13,13 +13,14 @@ use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions};
 
 use super::worker::{self, Setup};
 use crate::entry;
-use crate::message::{EXPECTING, Ended, LONGEST, PlanHead, Purpose, Readiness, Spawned, Stay, Step, Watch, send};
+use crate::message::{EXPECTING, Ended, LONGEST, PlanHead, Purpose, Readiness, Spawned, Step, Wanted, Watch, send};
 use crate::plan::{Plan, Reason, Refusal, Stream};
 use crate::support::Layer;
 use crate::sys::descriptors::{close_from, place, receive, socket_pair};
 use crate::sys::groundwork::Groundwork;
 use crate::sys::namespaces::Ids;
 use crate::sys::seccomp::WorkerFilter;
+use crate::sys::shared::Lane;
 use crate::sys::spawn::{self, Side, exit_now};
 use crate::sys::{self, own_refusal, refusal};
 use crate::wire::codec;
@@ -157,12 +158,12 @@ fn serve(control: &OwnedFd, plan: &Plan, inherited: &[OwnedFd]) -> Result<Infall
         // Whoever asks for a worker waits for it, mostly. How one ended is asked for where it did not reply.
         let mut forked = None;
         if ready[0] {
-            let mut request = [0; 1];
+            let mut request = [0; Wanted::BYTES];
             match receive(control.as_fd(), &mut request, RecvFlags::empty()) {
                 Ok(received) if received.bytes > 0 => {
+                    let lane = received.descriptors.into_iter().next();
                     let setup = Setup { plan, inherited, entries: &entries, filter: filter.as_ref() };
-                    let stay = Stay::from_bytes(&request);
-                    match fork_worker(&setup, control, stay) {
+                    match fork_worker(&setup, control, Wanted::from_bytes(request), lane) {
                         Ok(worker) => forked = Some(worker),
                         Err((step, error)) => {
                             let errno = error.raw_os_error().unwrap_or(0);
@@ -194,7 +195,12 @@ fn leave(workers: &[Live]) -> ! {
 }
 
 /// Forks a worker and hands its ends to the application.
-fn fork_worker(setup: &Setup<'_>, control: &OwnedFd, stay: Stay) -> Result<Live, (Step, io::Error)> {
+fn fork_worker(
+    setup: &Setup<'_>,
+    control: &OwnedFd,
+    Wanted { stay, lane: size }: Wanted,
+    lane: Option<OwnedFd>,
+) -> Result<Live, (Step, io::Error)> {
     let (channel, channel_of_worker) = socket_pair(SocketType::STREAM).map_err(|error| (Step::Channel, error))?;
     let pipe = || rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(|errno| (Step::Pipe, errno.into()));
     let (status_of_application, status) = pipe()?;
@@ -204,7 +210,8 @@ fn fork_worker(setup: &Setup<'_>, control: &OwnedFd, stay: Stay) -> Result<Live,
     match spawn::fork().map_err(|error| (Step::Fork, error))? {
         Side::Child => {
             let output = output.as_ref().map(|(_, output)| output.as_fd());
-            worker::main(setup, channel_of_worker.as_fd(), status.as_fd(), output, template, stay)
+            let lane = lane.as_ref().map(|lane| (lane.as_fd(), size));
+            worker::main(setup, channel_of_worker.as_fd(), status.as_fd(), output, lane, template, stay)
         }
         Side::Parent(pid) => {
             let discard = |step| {
@@ -218,7 +225,13 @@ fn fork_worker(setup: &Setup<'_>, control: &OwnedFd, stay: Stay) -> Result<Live,
                 .map_err(|errno| discard(Step::Pidfd)(errno.into()))?;
             let mut fds: Vec<BorrowedFd<'_>> = vec![channel.as_fd(), pidfd.as_fd(), status_of_application.as_fd()];
             fds.extend(output.as_ref().map(|(output, _)| output.as_fd()));
-            send(control, &Spawned::Worker(stay), &fds).map_err(discard(Step::Send))?;
+            if let Some(lane) = &lane {
+                // Before anybody knows of it, and while the worker gets ready. Where it cannot be done, the calls find the pages.
+                let _ = Lane::find_pages(lane.as_fd(), size);
+                fds.push(lane.as_fd());
+            }
+            send(control, &Spawned::Worker { stay, lane: if lane.is_some() { size } else { 0 } }, &fds)
+                .map_err(discard(Step::Send))?;
             Ok(Live { pidfd, status })
         }
     }

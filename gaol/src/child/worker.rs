@@ -21,13 +21,13 @@ use rustix::process::{Pid, Signal};
 use super::room::Room;
 use crate::crossing;
 use crate::entry::{Entry, Reply, Request};
-use crate::message::worker_descriptor::{CHANNEL, STATUS, STREAMS};
+use crate::message::worker_descriptor::{CHANNEL, LANE, STATUS, STREAMS};
 use crate::message::{Ended, Stay};
 use crate::plan::{Plan, Stream};
 use crate::support::Layer;
 use crate::sys::descriptors::{self, close_from, place, receive_some};
 use crate::sys::seccomp::WorkerFilter;
-use crate::sys::shared::SharedReader;
+use crate::sys::shared::{Lane, Piece, SharedReader};
 use crate::sys::spawn::exit_now;
 use crate::sys::{handler_mode, limits, seccomp, shape, signals, sigsys};
 use crate::wire::codec::{self, Aside};
@@ -73,11 +73,12 @@ pub(super) fn main(
     channel: BorrowedFd<'_>,
     status: BorrowedFd<'_>,
     output: Option<BorrowedFd<'_>>,
+    lane: Option<(BorrowedFd<'_>, u64)>,
     template: Pid,
     stay: Stay,
 ) -> ! {
-    let channel = match last_step(setup, channel, status, output, template) {
-        Ok(channel) => channel,
+    let (channel, lane) = match last_step(setup, channel, status, output, lane, template) {
+        Ok(places) => places,
         Err((status, error)) => {
             // It has not read a call, nor will it: the application makes it on another worker, or says why there is none.
             let ended = Ended::Unfit(error.raw_os_error().unwrap_or(0));
@@ -87,13 +88,16 @@ pub(super) fn main(
     };
     let mut channel = std::fs::File::from(channel);
     rehearse(&channel);
+    if let Some(lane) = &lane {
+        warm(lane);
+    }
     if stay == Stay::ForAWhile && !is_called(&channel) {
         exit_now(0);
     }
     // Every panic ends here, also one in gaol's own code or in a destructor.
     let _ = std::panic::catch_unwind(AssertUnwindSafe(|| {
         let mut looks = false;
-        while let Ok(waited) = serve(setup, &mut channel, looks)
+        while let Ok(waited) = serve(setup, &mut channel, lane.as_ref(), looks)
             && setup.plan.reused
         {
             looks = *PROCESSORS > 1 && waited < 4 * LOOK;
@@ -112,11 +116,17 @@ fn last_step<'a>(
     channel: BorrowedFd<'_>,
     status: BorrowedFd<'a>,
     output: Option<BorrowedFd<'_>>,
+    lane: Option<(BorrowedFd<'_>, u64)>,
     template: Pid,
-) -> Result<OwnedFd, (BorrowedFd<'a>, io::Error)> {
+) -> Result<(OwnedFd, Option<Lane>), (BorrowedFd<'a>, io::Error)> {
+    // Lifted out of the way first, for it may have the number of one of the others.
+    let lift = |(lane, size)| rustix::io::fcntl_dupfd_cloexec(lane, LANE + 1).map(|lane| (lane, size));
+    let lane = lane.map(lift).transpose().map_err(|errno| (status, errno.into()))?;
     let channel = take_places(setup, channel, output).map_err(|error| (status, error))?;
     let status_here = place(status, STATUS).map_err(|error| (status, error))?;
-    let confined = confine(setup, template);
+    let lane = lane.map(|(lane, size)| place(lane.as_fd(), LANE).map(|lane| (lane, size))).transpose();
+    let mut lane = lane.map_err(|error| (status, error))?;
+    let confined = confine(setup, template, &mut lane);
     match confined {
         // Closed: what runs from here on is not to be believed.
         Ok(()) => drop(status_here),
@@ -126,7 +136,7 @@ fn last_step<'a>(
             return Err((unsafe { BorrowedFd::borrow_raw(STATUS) }, error));
         }
     }
-    Ok(channel)
+    Ok((channel, lane.map(|(lane, size)| Lane::new(lane, size))))
 }
 
 /// Puts the descriptors where a worker has them.
@@ -147,7 +157,7 @@ fn take_places(setup: &Setup<'_>, channel: BorrowedFd<'_>, output: Option<Borrow
 }
 
 /// Lets go of everything that the template had, and enters what only a worker is under.
-fn confine(setup: &Setup<'_>, template: Pid) -> io::Result<()> {
+fn confine(setup: &Setup<'_>, template: Pid, lane: &mut Option<(OwnedFd, u64)>) -> io::Result<()> {
     // In a pid namespace the template's end is the worker's in any case; elsewhere it may have ended before this was said.
     let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
     if rustix::process::getppid() != Some(template) {
@@ -155,9 +165,15 @@ fn confine(setup: &Setup<'_>, template: Pid) -> io::Result<()> {
     }
     let _ = rustix::thread::set_name(c"gaol-worker");
     if setup.plan.layers.has(Layer::Hygiene) {
-        close_from(STATUS + 1)?;
+        close_from(if lane.is_some() { LANE + 1 } else { STATUS + 1 })?;
     }
     if setup.plan.layers.has(Layer::Limits) {
+        // Where the kernel lets it, beyond what the function may number: it is none of its descriptors.
+        if let (Some((lane, _)), Some(Ok(beyond))) = (lane, setup.plan.files.map(i32::try_from))
+            && let Ok(moved) = rustix::io::fcntl_dupfd_cloexec(&*lane, beyond.max(LANE + 1))
+        {
+            *lane = moved;
+        }
         limits::limit_files(setup.plan).map_err(|refusal| io::Error::from_raw_os_error(refusal.errno))?;
         if let Some(seconds) = setup.plan.cpu_seconds {
             limits::limit_cpu(seconds)?;
@@ -188,6 +204,19 @@ fn rehearse(channel: &std::fs::File) {
     let _ = (&mut &*channel).write(&[]);
 }
 
+/// Has as much memory at hand as there is in the lane: a page fault for each page costs many times what copying it does.
+///
+/// What is freed here goes to the allocator, which most of them keep for the next that asks. glibc returns a first long block to the system,
+/// and remembers that such blocks are wanted.
+fn warm(lane: &Lane) {
+    let Ok(size) = usize::try_from(lane.size()) else { return };
+    drop(std::hint::black_box(Vec::<u8>::with_capacity(size + size / 4)));
+    // `vec![0; n]` would have it from the system, untouched.
+    let mut memory = Vec::with_capacity(size + size / 8);
+    memory.extend(std::iter::repeat_n(1_u8, size + size / 8));
+    drop(std::hint::black_box(memory));
+}
+
 /// Waits until there is a call to take, for as long as a worker stays that only many calls at once need. False: there is none, and none can
 /// come any more.
 fn is_called(channel: &std::fs::File) -> bool {
@@ -205,7 +234,12 @@ fn is_called(channel: &std::fs::File) -> bool {
 const LOOK: Duration = Duration::from_micros(50);
 
 /// Runs one call, and gives how long it waited for it. An error means that there is no other to come.
-pub(super) fn serve(setup: &Setup<'_>, channel: &mut std::fs::File, looks: bool) -> io::Result<Duration> {
+pub(super) fn serve(
+    setup: &Setup<'_>,
+    channel: &mut std::fs::File,
+    lane: Option<&Lane>,
+    looks: bool,
+) -> io::Result<Duration> {
     let begun = Instant::now();
     let mut first = [0; FIRST];
     let (call, received, mut beside) = receive_head(channel, &mut first, looks.then(|| begun + LOOK))?;
@@ -215,23 +249,25 @@ pub(super) fn serve(setup: &Setup<'_>, channel: &mut std::fs::File, looks: bool)
     let begun = &first[HEADER..received];
     let mut payload = Vec::new();
     if payload.try_reserve_exact(length).is_err() {
-        return send(channel, &call, Reply::new(Kind::OutOfMemory, &[])).map(|()| waited);
+        return send(channel, &call, Reply::new(Kind::OutOfMemory, &[]), 0).map(|()| waited);
     }
     payload.extend_from_slice(begun);
     let missing = call.length.checked_sub(begun.len() as u64).ok_or(io::ErrorKind::InvalidData)?;
     if missing > 0 && channel.take(missing).read_to_end(&mut payload)? as u64 != missing {
         return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
     }
-    let shared = usize::from(call.aside > 0);
+    let in_lane = u64::from(call.lane);
+    let shared = usize::from(call.aside > in_lane);
     if beside.len() != shared + call.descriptors as usize {
         let reason = "there is no room for the descriptors that came with the call; allow more with `files = …`";
-        return send(channel, &call, Reply::new(Kind::Unable, reason.as_bytes())).map(|()| waited);
+        return send(channel, &call, Reply::new(Kind::Unable, reason.as_bytes()), 0).map(|()| waited);
     }
     let descriptors = beside.split_off(shared);
     let (environment, arguments) = payload.split_at(usize::try_from(call.prefix).map_err(io::Error::other)?);
     if !environment.is_empty() {
         let Some(variables) = read_environment(environment) else {
-            return send(channel, &call, Reply::new(Kind::Unable, b"its environment does not decode")).map(|()| waited);
+            return send(channel, &call, Reply::new(Kind::Unable, b"its environment does not decode"), 0)
+                .map(|()| waited);
         };
         // Elsewhere than in a worker it is nobody's to change.
         if !cfg!(fuzzing) {
@@ -239,10 +275,12 @@ pub(super) fn serve(setup: &Setup<'_>, channel: &mut std::fs::File, looks: bool)
         }
     }
     let cap = setup.plan.reply.unwrap_or(u64::MAX / 2);
-    let mut room = (call.room > 0).then(|| Room::new(channel.as_fd(), &call, cap));
+    let mut room = (call.room > 0).then(|| Room::new(channel.as_fd(), &call, cap, lane.cloned()));
+    let pieces = lane.map(|lane| lane.piece(in_lane)).into_iter();
+    let pieces = pieces.chain(beside.into_iter().map(|memory| Piece::new(memory, call.aside - in_lane)));
     let request = Request {
         arguments,
-        aside: Some(SharedReader::new(beside.into_iter().map(|memory| (memory, call.aside)), call.aside)),
+        aside: Some(SharedReader::new(pieces, call.aside)),
         descriptors,
         room: room.as_mut().map(|room| room as &mut dyn Aside),
         cap,
@@ -253,8 +291,10 @@ pub(super) fn serve(setup: &Setup<'_>, channel: &mut std::fs::File, looks: bool)
             Reply::new(Kind::Unable, b"it is not registered in the child; is it in a library that was loaded later?")
         }
     };
+    // What was put there for a reply that is another now is no part of it.
+    let in_lane = room.as_ref().filter(|_| reply.aside > 0).map_or(0, Room::in_lane);
     drop(room);
-    send(channel, &call, reply).map(|()| waited)
+    send(channel, &call, reply, in_lane).map(|()| waited)
 }
 
 /// Receives the head of a call with the descriptors that come with its first byte, and as much of the rest as there is room for. Gives how
@@ -304,10 +344,11 @@ fn run(entry: &Entry, request: Request<'_>) -> Reply {
 }
 
 /// Sends a reply. What the function left in the standard library's buffers goes out first.
-fn send(channel: &mut std::fs::File, call: &Header, mut reply: Reply) -> io::Result<()> {
+fn send(channel: &mut std::fs::File, call: &Header, mut reply: Reply, in_lane: u32) -> io::Result<()> {
     let _ = io::stdout().flush();
     let header = Header {
         aside: reply.aside,
+        lane: in_lane,
         descriptors: u32::try_from(reply.descriptors.len()).unwrap_or(u32::MAX),
         ..Header::plain(reply.kind, call.nonce, call.entry, (reply.frame.len() - HEADER) as u64)
     };
@@ -319,7 +360,7 @@ fn send(channel: &mut std::fs::File, call: &Header, mut reply: Reply) -> io::Res
     match send_head(channel, &reply.frame[..HEADER], &descriptors) {
         Err(error) if error.raw_os_error() == Some(libc::ETOOMANYREFS) => {
             let reason = "the descriptors of its result cannot be sent: too many of this user's are on their way; allow more with `files = …`";
-            send(channel, call, Reply::new(Kind::Unable, reason.as_bytes()))
+            send(channel, call, Reply::new(Kind::Unable, reason.as_bytes()), 0)
         }
         Err(error) => Err(error),
         Ok(()) => channel.write_all(&reply.frame[HEADER..]),

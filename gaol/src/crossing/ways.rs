@@ -58,6 +58,9 @@ pub trait Block {
     /// What is read.
     type Owned;
 
+    /// How many bytes one of the numbers has.
+    const WIDTH: usize;
+
     /// The bytes, as they lie in memory.
     fn bytes(&self) -> &[u8];
 
@@ -71,6 +74,7 @@ pub trait Block {
 
 impl<P: Plain> Block for [P] {
     type Owned = Vec<P>;
+    const WIDTH: usize = size_of::<P>();
 
     fn bytes(&self) -> &[u8] {
         bytemuck::cast_slice(self)
@@ -83,6 +87,7 @@ impl<P: Plain> Block for [P] {
 
 impl<P: Plain> Block for Vec<P> {
     type Owned = Self;
+    const WIDTH: usize = size_of::<P>();
 
     fn bytes(&self) -> &[u8] {
         bytemuck::cast_slice(self)
@@ -95,6 +100,7 @@ impl<P: Plain> Block for Vec<P> {
 
 impl<P: Plain> Block for Box<[P]> {
     type Owned = Self;
+    const WIDTH: usize = size_of::<P>();
 
     fn bytes(&self) -> &[u8] {
         bytemuck::cast_slice(self)
@@ -107,6 +113,7 @@ impl<P: Plain> Block for Box<[P]> {
 
 impl Block for str {
     type Owned = String;
+    const WIDTH: usize = 1;
 
     fn bytes(&self) -> &[u8] {
         self.as_bytes()
@@ -119,6 +126,7 @@ impl Block for str {
 
 impl Block for String {
     type Owned = Self;
+    const WIDTH: usize = 1;
 
     fn bytes(&self) -> &[u8] {
         self.as_bytes()
@@ -138,7 +146,7 @@ impl<T: Block + ?Sized> Codec for BlockCodec<T> {
     type Owned = T::Owned;
 
     fn encode(&self, value: &T, writer: &mut Writer<'_>) -> Result<(), EncodeError> {
-        writer.block(value.bytes())
+        writer.block(value.bytes(), T::WIDTH)
     }
 
     fn decode(&self, reader: &mut Reader<'_>) -> Result<T::Owned, DecodeError> {

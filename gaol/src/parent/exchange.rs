@@ -12,6 +12,7 @@ use rustix::net::{
     SendFlags,
 };
 
+use super::outlet::Reserved;
 use super::patience::Look;
 use super::template::{Template, Worker};
 use super::wait::{Readable, poll_until, wait_readable};
@@ -20,7 +21,7 @@ use crate::error::ProtocolProblem;
 use crate::message::Ended;
 use crate::sys::clock::CpuClock;
 use crate::sys::descriptors::above_streams;
-use crate::sys::shared::{self, SharedReader};
+use crate::sys::shared::{self, Lane, Piece, SharedReader, SharedWriter};
 use crate::wire::{HEADER, Header, Kind, descriptors, room};
 
 /// The most of a worker's output that is kept, in bytes.
@@ -82,6 +83,36 @@ pub(super) struct Outgoing {
     pub(super) descriptors: Vec<OwnedFd>,
     /// How much shared memory its header lets the worker ask for at once.
     pub(super) room: u64,
+    /// How many bytes of it are beside the frame.
+    pub(super) aside: u64,
+    /// The worker that it is for, and no other, where some of these are in its lane.
+    pub(super) reserved: Option<Reserved>,
+}
+
+impl Outgoing {
+    /// Some of it is in the lane of a worker.
+    pub(super) fn is_in_lane(&self) -> bool {
+        self.header().is_some_and(|header| header.lane > 0)
+    }
+
+    /// Has what is in the lane of a worker that is gone where any worker finds it.
+    pub(super) fn leave_lane(&mut self, lane: Option<&Lane>) -> io::Result<()> {
+        let (Some(header), Some(lane)) = (self.header().filter(|header| header.lane > 0), lane) else { return Ok(()) };
+        let in_lane = u64::from(header.lane);
+        let rest = (header.aside > in_lane).then(|| self.descriptors.remove(0));
+        let rest = rest.map(|memory| Piece::new(memory, header.aside - in_lane));
+        let mut reader = SharedReader::new([lane.piece(in_lane)].into_iter().chain(rest), header.aside);
+        let whole = reader.take(usize::try_from(header.aside).map_err(io::Error::other)?, 1)?;
+        let mut shared = SharedWriter::default();
+        shared.put(whole.bytes())?;
+        self.descriptors.splice(0..0, shared.seal()?);
+        self.frame[..HEADER].copy_from_slice(&Header { lane: 0, ..header }.to_bytes());
+        Ok(())
+    }
+
+    fn header(&self) -> Option<Header> {
+        Header::from_bytes(self.frame.first_chunk()?).ok()
+    }
 }
 
 /// Sends `request` and waits for the answer. The worker is to be dropped afterwards, unless it is reused and replied.
@@ -102,6 +133,7 @@ pub(super) fn exchange(
         received: Vec::new(),
         came: Vec::new(),
         rooms: Vec::new(),
+        aside: outgoing.aside,
         header: None,
         ended: None,
         orphaned: false,
@@ -122,7 +154,9 @@ pub(super) fn exchange(
             Err(error) => return Answer::Broken("read the worker's CPU clock", error),
         }
     }
+    template.demand.expects(exchange.aside);
     let answer = exchange.run(template, output);
+    template.demand.saw(exchange.aside);
     if !matches!(answer, Answer::Reply(_) | Answer::NeverBegan) {
         drain(worker, output);
     }
@@ -148,6 +182,8 @@ struct Exchange<'a> {
     came: Vec<OwnedFd>,
     /// Shared memory that the worker asked for, with its sizes.
     rooms: Vec<(OwnedFd, u64)>,
+    /// Bytes beside the call's frame, or the reply's: as many as one of them has.
+    aside: u64,
     header: Option<Header>,
     ended: Option<Ended>,
     /// Nobody is left to say how.
@@ -386,19 +422,26 @@ impl Exchange<'_> {
 
     /// The reply, once it is whole.
     fn back(&mut self, kind: Kind) -> Result<Back, ProtocolProblem> {
-        let (aside, descriptors) = self.header.map_or((0, 0), |header| (header.aside, header.descriptors));
+        let (aside, in_lane, descriptors) =
+            self.header.map_or((0, 0, 0), |header| (header.aside, u64::from(header.lane), header.descriptors));
+        let lane = self.worker.lane.as_ref();
+        if in_lane > lane.map_or(0, Lane::size) {
+            return Err(ProtocolProblem::Header("more of the reply is in the lane than it holds"));
+        }
         let held: u64 = self.rooms.iter().map(|(_, size)| size).sum();
-        if aside > held {
+        if aside - in_lane > held {
             return Err(ProtocolProblem::Header("more of the reply is in shared memory than there is"));
         }
         if self.came.len() as u64 != u64::from(descriptors) {
             return Err(ProtocolProblem::Descriptors);
         }
-        let rooms = std::mem::take(&mut self.rooms);
+        self.aside = self.aside.max(aside);
+        let rooms = std::mem::take(&mut self.rooms).into_iter().map(|(memory, size)| Piece::new(memory, size));
+        let pieces = lane.map(|lane| lane.piece(in_lane)).into_iter().chain(rooms);
         Ok(Back {
             kind,
             payload: self.received.split_off(HEADER),
-            aside: (self.terms.room > 0).then(|| SharedReader::new(rooms, aside)),
+            aside: (self.terms.room > 0).then(|| SharedReader::new(pieces, aside)),
             descriptors: std::mem::take(&mut self.came),
         })
     }

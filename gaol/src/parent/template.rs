@@ -13,13 +13,15 @@ use rustix::process::Signal;
 use super::patience::Pace;
 use super::wait::{Readable, wait_readable};
 use super::zygote::{NotStarted, SETUP_TIME, Zygote};
-use crate::message::{EXPECTING, Family, Fork, LONGEST, PlanHead, Purpose, Readiness, Spawned, Stay};
+use crate::message::{EXPECTING, Family, Fork, LONGEST, PlanHead, Purpose, Readiness, Spawned, Stay, Wanted};
 use crate::plan::{Plan, Reason, Refusal, Stream};
 use crate::resolve::{Name, Resolved};
 use crate::support::{Layer, Layers};
 use crate::sys::descriptors::{receive, send, socket_pair};
+use crate::sys::shared::Lane;
 use crate::sys::{Entered, spawn};
 use crate::wire::codec;
+use crate::wire::lane::{self, Demand};
 
 /// Calls that come faster, and find no worker, are to find more of them. After a pause there is one spare again.
 const FAST: Duration = Duration::from_millis(20);
@@ -40,6 +42,8 @@ pub(super) struct Template {
     spares: bool,
     /// How long its workers take to reply.
     pub(super) pace: Pace,
+    /// How much its calls have aside.
+    pub(super) demand: Demand,
     /// Lives as long as one of its templates does: its end is theirs.
     zygote: Arc<Zygote>,
 }
@@ -166,6 +170,8 @@ pub(super) struct Worker {
     pub(super) output: Option<OwnedFd>,
     /// It stood ready, and its template had nothing else to do.
     pub(super) at_leisure: bool,
+    /// Shared memory that it has ready, and no other worker ever has.
+    pub(super) lane: Option<Lane>,
 }
 
 #[cfg(fuzzing)]
@@ -232,7 +238,7 @@ impl Template {
             return Err(failed("send the plan and the streams that are inherited")(error));
         }
         // What could not be asked for is asked for later.
-        let asked = at_once && send(control.as_fd(), Stay::ForGood.to_bytes(), &[]).is_ok();
+        let asked = at_once && send(control.as_fd(), &Wanted { stay: Stay::ForGood, lane: 0 }.to_bytes(), &[]).is_ok();
         let mut buffer = vec![0; LONGEST];
         match wait_readable(control.as_fd(), Some(deadline)).map_err(failed("poll"))? {
             Readable::Yes => {}
@@ -270,6 +276,7 @@ impl Template {
                     }),
                     spares,
                     pace: Pace::default(),
+                    demand: Demand::default(),
                     zygote,
                 })
             }
@@ -377,11 +384,27 @@ impl Template {
         while ready.workers.len() + ready.asked < ready.wanted + ready.waiting {
             let has_one = ready.asked_for_good || ready.workers.iter().any(|spare| spare.stay == Stay::ForGood);
             let stay = if self.spares && has_one { Stay::ForAWhile } else { Stay::ForGood };
-            send(self.control.as_fd(), stay.to_bytes(), &[])?;
+            let lane = self.make_lane();
+            let wanted = Wanted { stay, lane: lane.as_ref().map_or(0, |(_, size)| *size) };
+            let lane: Option<BorrowedFd<'_>> = lane.as_ref().map(|(memory, _)| memory.as_fd());
+            // Too many descriptors of this user's may be on their way for one more.
+            if lane.is_none() || send(self.control.as_fd(), &wanted.to_bytes(), lane.as_slice()).is_err() {
+                send(self.control.as_fd(), &Wanted { stay, lane: 0 }.to_bytes(), &[])?;
+            }
             ready.asked += 1;
             ready.asked_for_good |= stay == Stay::ForGood;
         }
         Ok(())
+    }
+
+    /// A lane for the next worker, if calls had use for one lately. Without one they go on as they did.
+    fn make_lane(&self) -> Option<(OwnedFd, u64)> {
+        let size = lane::allowed(self.demand.size(), self.plan.file_size, self.plan.memory);
+        // Landlock does not judge a file without a path: who may run programs must not write one there.
+        if size == 0 || self.plan.runs_programs() {
+            return None;
+        }
+        Lane::make(size).ok().map(|memory| (memory, size))
     }
 
     /// Waits for a worker that was asked for.
@@ -413,7 +436,7 @@ impl Template {
             Err(error) => return Err(NoWorker::Failed("receive a worker", error)),
         };
         match codec::decode(&buffer[..received.bytes]) {
-            Ok(Spawned::Worker(stay)) => match self.assemble(received.descriptors) {
+            Ok(Spawned::Worker { stay, lane }) => match self.assemble(received.descriptors, lane) {
                 Some(worker) => Ok(Some(Spare::new(worker, stay))),
                 None => {
                     Err(NoWorker::Failed("receive a worker's descriptors", io::Error::from(io::ErrorKind::InvalidData)))
@@ -426,12 +449,13 @@ impl Template {
         }
     }
 
-    fn assemble(&self, descriptors: Vec<OwnedFd>) -> Option<Worker> {
+    fn assemble(&self, descriptors: Vec<OwnedFd>, lane: u64) -> Option<Worker> {
         let mut descriptors = descriptors.into_iter();
         let (channel, pidfd, status) = (descriptors.next()?, descriptors.next()?, descriptors.next()?);
-        let output = descriptors.next();
         let captures = self.plan.stdout == Stream::Capture || self.plan.stderr == Stream::Capture;
-        (output.is_some() == captures).then_some(Worker { channel, pidfd, status, output, at_leisure: false })
+        let output = if captures { Some(descriptors.next()?) } else { None };
+        let lane = if lane > 0 { Some(Lane::new(descriptors.next()?, lane)) } else { None };
+        descriptors.next().is_none().then_some(Worker { channel, pidfd, status, output, lane, at_leisure: false })
     }
 }
 

@@ -20,6 +20,12 @@ pub(super) fn wait_readable(fd: BorrowedFd<'_>, deadline: Option<Instant>) -> io
     poll_until(&mut fds, deadline)
 }
 
+/// Whether there is nothing to be read, nor ever was an end.
+pub(super) fn is_silent(fd: BorrowedFd<'_>) -> bool {
+    let mut fds = [PollFd::new(&fd, PollFlags::IN)];
+    rustix::io::retry_on_intr(|| rustix::event::poll(&mut fds, Some(&Timespec::default()))) == Ok(0)
+}
+
 /// Waits until one of `fds` is ready, or the deadline is past.
 pub(super) fn poll_until(fds: &mut [PollFd<'_>], deadline: Option<Instant>) -> io::Result<Readable> {
     loop {

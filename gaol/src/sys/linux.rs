@@ -10,6 +10,7 @@ pub(crate) mod landlock;
 pub(crate) mod limits;
 pub(crate) mod namespaces;
 pub(crate) mod notify;
+pub(crate) mod numbers;
 pub(crate) mod probe;
 pub(crate) mod seccomp;
 pub(crate) mod shared;

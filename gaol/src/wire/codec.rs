@@ -22,6 +22,7 @@ mod tests;
 use std::fmt::{self, Display, Write};
 use std::io;
 
+use crate::sys::numbers::Numbers;
 use crate::sys::shared::{SharedReader, SharedWriter};
 
 pub(crate) use decode::decode;
@@ -36,8 +37,8 @@ pub(crate) const BLOCK: usize = 64 << 10;
 
 /// Where long blocks go, beside the bytes of a message.
 pub(crate) trait Aside {
-    /// Keeps a block. The blocks are taken in the order in which they were put.
-    fn put(&mut self, block: &[u8]) -> io::Result<()>;
+    /// Keeps a block, of numbers that have `width` bytes each. The blocks are taken in the order in which they were put.
+    fn put(&mut self, block: &[u8], width: usize) -> io::Result<()>;
 }
 
 /// What went aside of a message.
@@ -45,8 +46,8 @@ pub(crate) trait Set {
     /// Bytes that have not been taken.
     fn left(&self) -> u64;
 
-    /// Takes the next bytes: as many as there is room for. Each is read once.
-    fn take(&mut self, block: &mut [u8]) -> io::Result<()>;
+    /// Takes so many bytes, as numbers that have `width` bytes each. Each is read once.
+    fn take(&mut self, length: usize, width: usize) -> io::Result<Numbers>;
 }
 
 /// The most levels that a value may have.
@@ -88,7 +89,7 @@ impl Write for ShortText {
 }
 
 impl Aside for SharedWriter {
-    fn put(&mut self, block: &[u8]) -> io::Result<()> {
+    fn put(&mut self, block: &[u8], _width: usize) -> io::Result<()> {
         Self::put(self, block)
     }
 }
@@ -98,7 +99,7 @@ impl Set for SharedReader {
         Self::left(self)
     }
 
-    fn take(&mut self, block: &mut [u8]) -> io::Result<()> {
-        Self::take(self, block)
+    fn take(&mut self, length: usize, width: usize) -> io::Result<Numbers> {
+        Self::take(self, length, width)
     }
 }

@@ -6,6 +6,7 @@ use serde::de::{
 };
 
 use super::{BLOCK, DEPTH_LIMIT, FREE_ELEMENTS, Set, reserved, short_message};
+use crate::sys::numbers::Numbers;
 use crate::wire::descriptors;
 
 /// Reads one value, which must take all of `bytes`.
@@ -52,10 +53,11 @@ impl<'de> Reader<'de> {
         if !length.is_multiple_of(size_of::<P>()) {
             return Err(DecodeError::custom("the bytes are no whole number of elements"));
         }
-        // Zeroed memory comes from the system as it is; the length was checked against what is there.
-        let mut numbers = vec![P::zeroed(); length / size_of::<P>()];
-        self.input.fill(bytemuck::cast_slice_mut(&mut numbers))?;
-        Ok(numbers)
+        // The length was checked against what is there.
+        if let Some(block) = self.input.aside(length, size_of::<P>())? {
+            return Ok(block.into_vector());
+        }
+        Ok(bytemuck::pod_collect_to_vec(self.input.lent(length)?))
     }
 
     /// Refuses what is left over, bytes and descriptors.
@@ -143,30 +145,28 @@ impl<'de> Input<'de> {
         usize::try_from(declared).map_err(|_| DecodeError::Truncated)
     }
 
-    /// Reads a block whose length was read into memory of that length.
-    fn fill(&mut self, block: &mut [u8]) -> Result<(), DecodeError> {
+    /// Reads a block whose length was read, if it is one that went aside.
+    fn aside(&mut self, length: usize, width: usize) -> Result<Option<Numbers>, DecodeError> {
         match &mut self.aside {
-            Some(aside) if block.len() >= BLOCK => aside.take(block).map_err(DecodeError::custom),
-            _ => {
-                let (own, rest) = self.rest.split_at_checked(block.len()).ok_or(DecodeError::Truncated)?;
-                block.copy_from_slice(own);
-                self.rest = rest;
-                Ok(())
-            }
+            Some(aside) if length >= BLOCK => aside.take(length, width).map(Some).map_err(DecodeError::custom),
+            _ => Ok(None),
         }
+    }
+
+    /// Reads a block whose length was read, and that is among the bytes.
+    fn lent(&mut self, length: usize) -> Result<&'de [u8], DecodeError> {
+        let (own, rest) = self.rest.split_at_checked(length).ok_or(DecodeError::Truncated)?;
+        self.rest = rest;
+        Ok(own)
     }
 
     /// Reads a block: lent where it is among the bytes.
     fn block(&mut self) -> Result<Block<'de>, DecodeError> {
         let length = self.block_length()?;
-        if self.aside.is_some() && length >= BLOCK {
-            let mut block = vec![0; length];
-            self.fill(&mut block)?;
-            return Ok(Block::Owned(block));
+        match self.aside(length, 1)? {
+            Some(block) => Ok(Block::Owned(block.into_vector())),
+            None => self.lent(length).map(Block::Lent),
         }
-        let (own, rest) = self.rest.split_at_checked(length).ok_or(DecodeError::Truncated)?;
-        self.rest = rest;
-        Ok(Block::Lent(own))
     }
 
     /// Reads the declared length of a sequence or map, and pays for all of it.

@@ -63,9 +63,9 @@ impl Writer<'_> {
         value.serialize(Encoder { output: &mut self.output, depth: 0 })
     }
 
-    /// Writes bytes that stand together.
-    pub(crate) fn block(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
-        self.output.block(bytes)
+    /// Writes bytes that stand together, of numbers that have `width` bytes each.
+    pub(crate) fn block(&mut self, bytes: &[u8], width: usize) -> Result<(), EncodeError> {
+        self.output.block(bytes, width)
     }
 }
 
@@ -161,11 +161,11 @@ impl<'a, 'o> Serializer for Encoder<'a, 'o> {
     }
 
     fn serialize_str(self, value: &str) -> Result<(), EncodeError> {
-        self.output.block(value.as_bytes())
+        self.output.block(value.as_bytes(), 1)
     }
 
     fn serialize_bytes(self, value: &[u8]) -> Result<(), EncodeError> {
-        self.output.block(value)
+        self.output.block(value, 1)
     }
 
     fn collect_str<T: Display + ?Sized>(self, value: &T) -> Result<(), EncodeError> {

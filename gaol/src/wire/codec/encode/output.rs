@@ -32,7 +32,7 @@ impl<'o> Output<'o> {
     }
 
     /// Writes bytes that stand together: with their length among the others, or beside them where they are many.
-    pub(super) fn block(&mut self, block: &[u8]) -> Result<(), EncodeError> {
+    pub(super) fn block(&mut self, block: &[u8], width: usize) -> Result<(), EncodeError> {
         self.leaf(&(block.len() as u64))?;
         let Some(aside) = self.aside.as_mut().filter(|_| block.len() >= BLOCK) else {
             let full = EncodeError::TooLarge { cap: self.cap };
@@ -46,7 +46,7 @@ impl<'o> Output<'o> {
         // It counts against the same cap.
         self.postcard.output.longest -= block.len();
         self.put_aside += length;
-        aside.put(block).map_err(|error| EncodeError::Aside(error.to_string()))
+        aside.put(block, width).map_err(|error| EncodeError::Aside(error.to_string()))
     }
 
     /// How many bytes went aside.
@@ -78,7 +78,7 @@ impl<'o> Output<'o> {
         if self.aside.is_some() && length >= BLOCK {
             // Whoever reads it looks for it there.
             let text = self.postcard.output.bytes.split_off(start);
-            return self.block(&text);
+            return self.block(&text, 1);
         }
         self.leaf(&(length as u64))?;
         self.postcard.output.bytes[start..].rotate_left(length);

@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind};
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::ByteString;
+use crate::sys::numbers::Numbers;
 use crate::wire::codec::encode::encode_with;
 use crate::wire::codec::{Aside, BLOCK, DecodeError, EncodeError, Reader, Set};
 
@@ -17,7 +18,7 @@ struct Pile {
 }
 
 impl Aside for Pile {
-    fn put(&mut self, block: &[u8]) -> io::Result<()> {
+    fn put(&mut self, block: &[u8], _width: usize) -> io::Result<()> {
         if self.full {
             return Err(ErrorKind::StorageFull.into());
         }
@@ -31,11 +32,12 @@ impl Set for Pile {
         (self.bytes.len() - self.read) as u64
     }
 
-    fn take(&mut self, block: &mut [u8]) -> io::Result<()> {
-        let from = self.bytes.get(self.read..self.read + block.len()).ok_or(ErrorKind::UnexpectedEof)?;
-        block.copy_from_slice(from);
-        self.read += block.len();
-        Ok(())
+    fn take(&mut self, length: usize, width: usize) -> io::Result<Numbers> {
+        let from = self.bytes.get(self.read..self.read + length).ok_or(ErrorKind::UnexpectedEof)?;
+        let mut numbers = Numbers::zeroed(length, width)?;
+        numbers.bytes_mut().copy_from_slice(from);
+        self.read += length;
+        Ok(numbers)
     }
 }
 
@@ -93,7 +95,7 @@ fn what_is_aside_counts_against_the_cap() {
 #[test]
 fn an_aside_that_is_full_is_an_error() {
     let (mut bytes, mut pile) = (vec![1], Pile { full: true, ..Pile::default() });
-    let result = encode_with(&mut bytes, u64::MAX, Some(&mut pile), |writer| writer.block(&[7; BLOCK]));
+    let result = encode_with(&mut bytes, u64::MAX, Some(&mut pile), |writer| writer.block(&[7; BLOCK], 1));
     assert_eq!(result, Err(EncodeError::Aside("no storage space".to_owned())));
     assert_eq!(bytes, [1]);
 }
@@ -123,7 +125,7 @@ fn lengths_that_are_lies_are_refused_before_memory_is_had() {
 fn numbers_are_whole() {
     for (length, numbers) in [(0, Ok(0)), (8, Ok(2)), (7, Err(())), (BLOCK, Ok(BLOCK / 4)), (BLOCK + 2, Err(()))] {
         let (mut bytes, mut pile) = (Vec::new(), Pile::default());
-        encode_with(&mut bytes, u64::MAX, Some(&mut pile), |writer| writer.block(&vec![1; length])).expect("room");
+        encode_with(&mut bytes, u64::MAX, Some(&mut pile), |writer| writer.block(&vec![1; length], 1)).expect("room");
         let mut reader = Reader::new(&bytes, Some(&mut pile));
         let read = reader.numbers::<u32>();
         match numbers {
