@@ -254,6 +254,8 @@ fn what_is_written_into_a_lane_after_the_reply_changes_nothing() {
     assert!(got.iter().all(|byte| [7, 8].contains(byte)), "something else was read");
     kept(Act::Written, vec![]).expect("a call");
     assert!(got == before);
+    // It spoils whatever it is called for from now on.
+    assert!(matches!(kept(Act::Exit, vec![]), Err(Error::Exited { code: 0, .. })));
 }
 
 #[test]
