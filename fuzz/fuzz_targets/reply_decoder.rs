@@ -41,6 +41,7 @@ fn header(input: &mut Unstructured<'_>) -> Result<()> {
     if let Ok(header) = Header::from_bytes(&bytes) {
         assert_eq!(header.to_bytes(), bytes);
         assert!(fuzz::KINDS.contains(&header.kind) && header.prefix <= header.length);
+        assert!(u64::from(header.lane) <= header.aside);
     }
     Ok(())
 }
@@ -55,6 +56,7 @@ fn some_header(input: &mut Unstructured<'_>) -> Result<Header> {
         prefix: damage::number(input)?,
         aside: damage::number(input)?,
         descriptors: damage::number(input)? as u32,
+        lane: if input.arbitrary()? { damage::number(input)? as u32 } else { 0 },
         room: damage::number(input)?,
     })
 }
@@ -199,6 +201,7 @@ fn some_frame(input: &mut Unstructured<'_>, honest: Option<(Vec<u8>, usize)>) ->
         prefix: 0,
         aside: 0,
         descriptors: descriptors as u32,
+        lane: 0,
         room: 0,
     };
     let right = (header, payload.clone(), descriptors);
@@ -211,6 +214,7 @@ fn some_frame(input: &mut Unstructured<'_>, honest: Option<(Vec<u8>, usize)>) ->
             4 => header.prefix = damage::number(input)?,
             5 => header.aside = damage::number(input)?,
             6 => header.descriptors = damage::number(input)? as u32,
+            7 if input.arbitrary()? => header.lane = damage::number(input)? as u32,
             7 => header.room = damage::number(input)?,
             8 => descriptors = input.int_in_range(0..=70)?,
             _ => damage::bytes(input, &mut payload)?,

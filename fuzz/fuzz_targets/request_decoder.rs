@@ -106,6 +106,7 @@ fn call(input: &mut Unstructured<'_>) -> Result<()> {
         prefix: environment.len() as u64,
         aside: 0,
         descriptors: descriptors as u32,
+        lane: 0,
         room: if input.arbitrary()? { 256 << 20 } else { 0 },
     };
     for _ in 0..if honest { 0 } else { input.int_in_range(0..=2)? } {
@@ -116,6 +117,7 @@ fn call(input: &mut Unstructured<'_>) -> Result<()> {
             3 => header.prefix = damage::number(input)?,
             4 => header.aside = damage::number(input)?,
             5 => header.descriptors = input.int_in_range(0..=66)?,
+            6 if input.arbitrary()? => header.lane = damage::number(input)? as u32,
             6 => header.room = damage::number(input)?,
             _ => descriptors = input.int_in_range(0..=64)?,
         }

@@ -17,6 +17,7 @@ use crate::child::fuzzing::Progress;
 use crate::launch::Launch;
 use crate::message::{Asked, Ended, Fork, Greeting, Hello, PlanHead, Purpose, Readiness, Spawned, Watch};
 use crate::plan::{Plan, Refusal};
+use crate::sys::numbers::Numbers;
 use crate::wire::codec::{self, Aside, Reader, Set, Writer};
 use crate::wire::descriptors;
 
@@ -37,6 +38,7 @@ pub struct Header {
     pub prefix: u64,
     pub aside: u64,
     pub descriptors: u32,
+    pub lane: u32,
     pub room: u64,
 }
 
@@ -57,6 +59,7 @@ impl Header {
             prefix: self.prefix,
             aside: self.aside,
             descriptors: self.descriptors,
+            lane: self.lane,
             room: self.room,
         };
         let mut bytes = head.to_bytes();
@@ -77,6 +80,7 @@ impl Header {
             prefix: head.prefix,
             aside: head.aside,
             descriptors: head.descriptors,
+            lane: head.lane,
             room: head.room,
         })
     }
@@ -108,7 +112,7 @@ impl Beside {
 }
 
 impl Aside for Beside {
-    fn put(&mut self, block: &[u8]) -> std::io::Result<()> {
+    fn put(&mut self, block: &[u8], _width: usize) -> std::io::Result<()> {
         self.bytes.extend_from_slice(block);
         Ok(())
     }
@@ -119,10 +123,11 @@ impl Set for Beside {
         (self.bytes.len() - self.at) as u64
     }
 
-    fn take(&mut self, block: &mut [u8]) -> std::io::Result<()> {
-        block.copy_from_slice(&self.bytes[self.at..][..block.len()]);
-        self.at += block.len();
-        Ok(())
+    fn take(&mut self, length: usize, width: usize) -> std::io::Result<Numbers> {
+        let mut numbers = Numbers::zeroed(length, width)?;
+        numbers.bytes_mut().copy_from_slice(&self.bytes[self.at..][..length]);
+        self.at += length;
+        Ok(numbers)
     }
 }
 

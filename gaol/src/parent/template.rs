@@ -181,7 +181,8 @@ impl Template {
         let ready =
             Ready { workers: VecDeque::new(), asked: 0, asked_for_good: false, waiting: 0, wanted: 0, taken: None };
         let (names, ready, pace) = (Vec::new(), Mutex::new(ready), Pace::default());
-        Self { control, pidfd, names, plan, ready, spares: false, pace, zygote }
+        let demand = Demand::default();
+        Self { control, pidfd, names, plan, ready, spares: false, pace, demand, zygote }
     }
 }
 
