@@ -382,8 +382,13 @@ impl Template {
 
     /// Asks for as many workers as are to stand ready, and one for each thread that waits.
     fn top_up(&self, ready: &mut Ready) -> io::Result<()> {
-        while ready.workers.len() + ready.asked < ready.wanted + ready.waiting {
+        loop {
             let has_one = ready.asked_for_good || ready.workers.iter().any(|spare| spare.stay == Stay::ForGood);
+            let enough = ready.workers.len() + ready.asked >= ready.wanted + ready.waiting;
+            // Those that stay for a while do not stand in for the one that is always there.
+            if enough && (has_one || !self.spares || ready.waiting > 0) {
+                return Ok(());
+            }
             let stay = if self.spares && has_one { Stay::ForAWhile } else { Stay::ForGood };
             let lane = self.make_lane();
             let wanted = Wanted { stay, lane: lane.as_ref().map_or(0, |(_, size)| *size) };
@@ -395,7 +400,6 @@ impl Template {
             ready.asked += 1;
             ready.asked_for_good |= stay == Stay::ForGood;
         }
-        Ok(())
     }
 
     /// A lane for the next worker, if calls had use for one lately. Without one they go on as they did.
