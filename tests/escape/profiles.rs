@@ -156,7 +156,7 @@ macro_rules! functions_of_every_profile {
             Cpu cpu (cpu = "200ms", time = "20s");
             Reply reply (reply = "64KiB", time = "20s");
             Wide wide (read = "/", write = writable(), net = granted(), listen = granted(), time = "20s");
-            Everything everything (read = "/", write = "/", time = "20s");
+            Everything everything (read = "/", write = root(), time = "20s");
         }
     };
 }
@@ -197,6 +197,11 @@ fn readable() -> PathBuf {
 
 fn writable() -> PathBuf {
     place().writable.clone()
+}
+
+/// Computed: a literal would be what this program may write, and no link would be followed on the way to a command's libraries.
+fn root() -> PathBuf {
+    "/".into()
 }
 
 fn granted() -> String {
