@@ -22,7 +22,9 @@ pub(crate) fn enter(plan: &Plan, mapped: u64) -> Result<(), Refusal> {
     // One byte is what no dump fits into, and the one limit at which the kernel does not start a program to pipe a dump to either: for
     // processes that are, or by an exec become, dumpable.
     let core = if plan.runs_programs() || plan.judged_listeners().is_some() { 1 } else { 0 };
-    lower(plan, Resource::Core, Some(core), "setrlimit(RLIMIT_CORE)")?;
+    // No lower one is kept for it: at zero that program would be started.
+    let held = rustix::process::getrlimit(Resource::Core);
+    set(Resource::Core, least(Some(core), held.maximum), "setrlimit(RLIMIT_CORE)")?;
     if let Some(limit) = plan.family_limit()
         && plan.has_private_root()
         && counts_by_namespace()
@@ -139,7 +141,11 @@ fn lower(plan: &Plan, resource: Resource, limit: Option<u64>, step: &str) -> Res
     }
     let held = rustix::process::getrlimit(resource);
     let left = if plan.narrows { least(held.current, held.maximum) } else { held.maximum };
-    let limit = least(limit, left);
+    set(resource, least(limit, left), step)
+}
+
+/// Sets soft and hard limit alike.
+fn set(resource: Resource, limit: Option<u64>, step: &str) -> Result<(), Refusal> {
     rustix::process::setrlimit(resource, Rlimit { current: limit, maximum: limit })
         .map_err(|errno| refusal(Layer::Limits, step, &errno.into()))
 }
