@@ -157,7 +157,13 @@ pub(super) fn exchange(
     template.demand.expects(exchange.aside);
     let answer = exchange.run(template, output);
     template.demand.saw(exchange.aside);
-    if !matches!(answer, Answer::Reply(_) | Answer::NeverBegan) {
+    // Only errors show what was printed. A kept worker that panicked has replied all the same.
+    let is_error = match &answer {
+        Answer::Reply(back) => !matches!(back.kind, Kind::Returned | Kind::Failed | Kind::FailedInWords),
+        Answer::NeverBegan => false,
+        _ => true,
+    };
+    if is_error {
         drain(worker, output);
     }
     answer
