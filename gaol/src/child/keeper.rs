@@ -13,6 +13,7 @@ use super::strays::{self, Fence};
 use super::template;
 use crate::sys::descriptors::{close_from, place};
 use crate::sys::namespaces::Ids;
+use crate::sys::signals;
 use crate::sys::spawn::{self, Side, exit_now};
 
 /// From the fork to the end of the process. `zygote_lives` ends with the zygote, or when it lets go of the template.
@@ -30,6 +31,8 @@ pub(super) fn main(socket: OwnedFd, asking: Option<OwnedFd>, ids: Ids, zygote: P
         // The application sees the end of its socket.
         Err(_) => exit_now(super::EXIT_BROKEN),
     };
+    // Whoever ends many must not wait for them.
+    signals::come_first();
     if let Ok((zygote_lives, template)) = settle(&zygote_lives, template) {
         // The one ends with the other; either is enough.
         let mut fds = [PollFd::new(&zygote_lives, PollFlags::IN), PollFd::new(&template, PollFlags::IN)];

@@ -148,7 +148,7 @@ fn serve(control: &OwnedFd, application: OwnedFd) -> Result<Infallible, (&'stati
             // Workers that ended later than the template that would have reaped them.
             strays::reap(|pid| templates.iter().any(|template| template.pid == pid));
         }
-        templates.iter().filter_map(Ward::counted).for_each(family::Family::check);
+        templates.iter_mut().for_each(Ward::check);
         if orphans {
             strays::kill(|pid| templates.iter().any(|template| template.pid == pid));
         }
@@ -251,6 +251,17 @@ impl Ward {
         Some(family::Family { ancestor: self.pid, limit })
     }
 
+    /// Ends what its workers started, if it is too much.
+    fn check(&mut self) {
+        let Some(family) = self.counted() else { return };
+        if self.alive.is_none() {
+            family.check();
+        } else if family.is_too_large() {
+            // A keeper ends them all at once, and the template and itself with them: what is killed one by one may grow faster than that.
+            self.alive = None;
+        }
+    }
+
     /// What is left of its workers' programs, nothing but the zygote ends.
     fn is_orphaning(&self) -> bool {
         self.family.is_some_and(|family| family.orphaned)
@@ -312,6 +323,10 @@ fn fork_template(request: Fork, socket: OwnedFd) -> Option<Ward> {
     } else {
         (Questions::None, None)
     };
+    // What programs start may be many, and is counted here: whoever counts must not wait for them.
+    if request.family.is_some_and(|family| family.limit.is_some()) {
+        signals::come_first();
+    }
     // Where programs may be left behind, somebody stands in between whose end is theirs.
     let orphaned = request.family.is_some_and(|family| family.orphaned);
     let keeper = match orphaned.then(|| rustix::pipe::pipe_with(PipeFlags::CLOEXEC)).transpose() {

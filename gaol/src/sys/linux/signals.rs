@@ -118,16 +118,19 @@ pub(crate) fn end_by(signal: i32) -> ! {
 
 /// Makes this process come before others where that is allowed. Not for one that runs at somebody else's bidding.
 pub(crate) fn take_priority() {
+    // A nice value counts among the processes of one session only, where sessions are scheduled as groups.
+    if !come_first() {
+        let _ = rustix::process::setpriority_process(None, -20);
+    }
+}
+
+/// The same for a process that forks others, which do not come before anybody. Whether it is allowed.
+pub(crate) fn come_first() -> bool {
     // SAFETY: an all-zero sched_param is valid.
     let mut parameter: libc::sched_param = unsafe { std::mem::zeroed() };
     parameter.sched_priority = 1;
-    // A nice value counts among the processes of one session only, where sessions are scheduled as groups.
     // SAFETY: `parameter` lives through the call.
-    let answer =
-        unsafe { libc::sched_setscheduler(0, libc::SCHED_RR | libc::SCHED_RESET_ON_FORK, &raw const parameter) };
-    if answer != 0 {
-        let _ = rustix::process::setpriority_process(None, -20);
-    }
+    unsafe { libc::sched_setscheduler(0, libc::SCHED_RR | libc::SCHED_RESET_ON_FORK, &raw const parameter) == 0 }
 }
 
 /// Undoes a negative nice value and a real-time class, which an application may have and a child must not.
