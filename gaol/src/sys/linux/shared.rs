@@ -76,7 +76,9 @@ impl SharedWriter {
     /// The kernel's.
     pub(crate) fn seal(self) -> io::Result<Option<OwnedFd>> {
         let Some(memory) = self.memory else { return Ok(None) };
-        let all = SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE | SealFlags::SEAL;
+        // Nothing maps it, so no write is left that this one would still allow. `F_SEAL_WRITE` fails with EBUSY while the kernel itself holds on to
+        // one of the pages.
+        let all = SealFlags::SHRINK | SealFlags::GROW | SealFlags::FUTURE_WRITE | SealFlags::SEAL;
         rustix::fs::fcntl_add_seals(&memory, all)?;
         Ok(Some(memory.into()))
     }
