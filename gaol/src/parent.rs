@@ -1,10 +1,13 @@
 //! The application's side of a call: plan, take a worker, send, wait, decode.
 
 mod application;
+mod blank;
 mod exchange;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
+mod outgoing;
 mod outlet;
+mod output;
 mod outside;
 mod patience;
 mod slot;
@@ -22,8 +25,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use self::application::{Application, Key, Unavailable};
-use self::exchange::{Answer, Outgoing, Output, Terms, exchange};
+use self::exchange::{Answer, Terms, exchange};
+use self::outgoing::Outgoing;
 use self::outlet::{Outlet, Reserved};
+use self::output::Output;
 use self::template::{Template, Worker};
 use self::wait::is_silent;
 use self::zygote::NotStarted;

@@ -151,7 +151,7 @@ fn work(scenario: Scenario, confined: &[Confined], counted: &Counted, queue: &Mu
                 (queue.at, queue.next) = (at + 1, 1);
             }
         }
-        let found = violations(&run, injector.injected, confined);
+        let found = violations(scenario.act, &run, injector.injected, confined);
         let mut table = table.lock().unwrap_or_else(PoisonError::into_inner);
         for violation in found {
             let fault = match injector.injected {
@@ -192,7 +192,7 @@ impl Row {
 }
 
 /// What a run did not keep.
-fn violations(run: &Run, injected: Option<Injected>, confined: &[Confined]) -> Vec<String> {
+fn violations(act: Act, run: &Run, injected: Option<Injected>, confined: &[Confined]) -> Vec<String> {
     let mut found = Vec::new();
     let mut violation = |text: String| found.push(text);
     if run.seen.hung {
@@ -202,7 +202,7 @@ fn violations(run: &Run, injected: Option<Injected>, confined: &[Confined]) -> V
         violation(format!("left behind: {:?}", run.left));
     }
     for view in run.seen.ran.iter().filter_map(|(_, view)| view.as_ref()) {
-        if !confined.iter().any(|confined| is_within(view, &confined.view)) {
+        if !confined.iter().any(|confined| is_under(act, view, &confined.view)) {
             violation(format!("a layer is missing: {:?}", difference(view, &confined[0].view)));
         }
     }
@@ -233,7 +233,7 @@ fn violations(run: &Run, injected: Option<Injected>, confined: &[Confined]) -> V
                 let is_whole = |view: &View| {
                     confined
                         .iter()
-                        .any(|confined| is_within(view, &confined.view) && is_alike(attempts, &confined.attempts))
+                        .any(|confined| is_under(act, view, &confined.view) && is_alike(attempts, &confined.attempts))
                 };
                 if !matches!(&views[..], [Some(view)] if is_whole(view)) {
                     violation(format!("call {during} ran {} times, and got {attempts:?}", views.len()));
@@ -257,8 +257,11 @@ fn violations(run: &Run, injected: Option<Injected>, confined: &[Confined]) -> V
     found
 }
 
-/// Whether a process is under all the layers that another is under. It may see less: a library that cannot be looked at is not granted.
-fn is_within(view: &View, expected: &View) -> bool {
+/// Whether a process is under all the layers that another is under. A program may see less: a library that cannot be looked at is not granted.
+fn is_under(act: Act, view: &View, expected: &View) -> bool {
+    if !matches!(act, Act::Command | Act::CommandWithoutNamespaces) {
+        return view == expected;
+    }
     const MOUNTS: &str = "mounts";
     let lines = |view: &View| view.get(MOUNTS).map(|mounts| mounts.lines().map(str::to_owned).collect::<BTreeSet<_>>());
     let others = |view: &View| {

@@ -11,7 +11,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::panic::{AssertUnwindSafe, PanicHookInfo};
-use std::sync::{LazyLock, Mutex};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -29,7 +29,7 @@ use crate::sys::descriptors::{self, close_from, place, receive_some};
 use crate::sys::seccomp::WorkerFilter;
 use crate::sys::shared::{Lane, Piece, SharedReader};
 use crate::sys::spawn::exit_now;
-use crate::sys::{handler_mode, limits, seccomp, shape, signals, sigsys};
+use crate::sys::{PROCESSORS, handler_mode, limits, seccomp, shape, signals, sigsys};
 use crate::wire::codec::{self, Aside};
 use crate::wire::{self, HEADER, Header, Kind};
 
@@ -57,10 +57,6 @@ impl EntryTable {
         self.0.binary_search_by_key(&id, |entry| entry.id()).ok().map(|at| self.0[at])
     }
 }
-
-/// How many processors there are. Found out in the zygote, which may look.
-pub(super) static PROCESSORS: LazyLock<usize> =
-    LazyLock::new(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
 
 /// How much of a call is received at once, head and all.
 const FIRST: usize = 4096;

@@ -80,7 +80,7 @@ fn start(control: &OwnedFd) -> Result<Infallible, (&'static str, io::Error)> {
     let _ = rustix::process::chdir("/");
     raise_descriptor_limit();
     super::worker::record_panics();
-    LazyLock::force(&super::worker::PROCESSORS);
+    LazyLock::force(&sys::PROCESSORS);
     strays::adopt();
 
     let application = greet(control)?;
@@ -211,8 +211,9 @@ fn watch(control: &OwnedFd, mut supervisor: Supervisor, application: &OwnedFd) -
 /// The application is gone: nothing may stay behind.
 fn leave(mut templates: Vec<Ward>) -> ! {
     for template in &mut templates {
-        // A keeper ends what it keeps, and then itself.
-        if template.alive.take().is_none() {
+        // A keeper ends what it keeps, and then itself: it is not to be ended before.
+        template.alive = None;
+        if !template.is_orphaning() {
             let _ = rustix::process::pidfd_send_signal(&template.pidfd, Signal::KILL);
         }
     }
@@ -229,7 +230,8 @@ struct Ward {
     pid: Pid,
     questions: Questions,
     family: Option<Family>,
-    /// Its keeper's word that the zygote lives, if it has a keeper: the process that the zygote knows is the keeper then.
+    /// Its keeper's word that the zygote lives, where a keeper stands in between: that is the process that the zygote knows then. Once this is
+    /// closed the keeper is about to end all that it keeps.
     alive: Option<OwnedFd>,
 }
 
@@ -247,17 +249,17 @@ impl Ward {
     fn counted(&self) -> Option<family::Family> {
         let limit = self.family?.limit?;
         // Beneath a keeper the template is one more.
-        let limit = limit.saturating_add(u64::from(self.alive.is_some()));
+        let limit = limit.saturating_add(u64::from(self.is_orphaning()));
         Some(family::Family { ancestor: self.pid, limit })
     }
 
     /// Ends what its workers started, if it is too much.
     fn check(&mut self) {
         let Some(family) = self.counted() else { return };
-        if self.alive.is_none() {
+        if !self.is_orphaning() {
             family.check();
         } else if family.is_too_large() {
-            // A keeper ends them all at once, and the template and itself with them: what is killed one by one may grow faster than that.
+            // The keeper ends them all at once, and the template and itself with them: what is killed one by one may grow faster than that.
             self.alive = None;
         }
     }

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak};
 
+use super::blank::{Blank, NoTemplate};
 use super::slot::Slot;
-use super::template::{Arrived, Blank, NoTemplate, NoWorker, Template, Worker};
+use super::template::{Arrived, NoWorker, Template, Worker};
 use super::zygote::{NotStarted, Zygote};
 use crate::plan::{Plan, Reason, Refusal};
 use crate::profile::{Process, Profile};

@@ -12,20 +12,19 @@ use rustix::net::{
     SendFlags,
 };
 
-use super::outlet::Reserved;
+use super::outgoing::Outgoing;
+use super::output::{Output, drain, read_output};
 use super::patience::Look;
 use super::template::{Template, Worker};
 use super::wait::{Readable, poll_until, wait_readable};
 use crate::crossing::Back;
 use crate::error::ProtocolProblem;
 use crate::message::Ended;
+use crate::sys::PROCESSORS;
 use crate::sys::clock::CpuClock;
 use crate::sys::descriptors::above_streams;
-use crate::sys::shared::{self, Lane, Piece, SharedReader, SharedWriter};
+use crate::sys::shared::{self, Lane, Piece, SharedReader};
 use crate::wire::{HEADER, Header, Kind, descriptors, room};
-
-/// The most of a worker's output that is kept, in bytes.
-const MOST_OUTPUT: usize = 64 << 10;
 
 /// How much of a reply is read before it has said how long it is. Most replies are no longer.
 const FIRST: usize = 4096;
@@ -67,52 +66,6 @@ pub(super) enum Answer {
     Unbelievable(ProtocolProblem),
     /// The application's own system calls failed.
     Broken(&'static str, io::Error),
-}
-
-/// What a worker printed.
-#[derive(Default)]
-pub(super) struct Output {
-    pub(super) bytes: Vec<u8>,
-    pub(super) truncated: bool,
-}
-
-/// A call, ready to be sent.
-pub(super) struct Outgoing {
-    pub(super) frame: Vec<u8>,
-    /// Shared memory, if any of the call is in it, and the arguments that are descriptors.
-    pub(super) descriptors: Vec<OwnedFd>,
-    /// How much shared memory its header lets the worker ask for at once.
-    pub(super) room: u64,
-    /// How many bytes of it are beside the frame.
-    pub(super) aside: u64,
-    /// The worker that it is for, and no other, where some of these are in its lane.
-    pub(super) reserved: Option<Reserved>,
-}
-
-impl Outgoing {
-    /// Some of it is in the lane of a worker.
-    pub(super) fn is_in_lane(&self) -> bool {
-        self.header().is_some_and(|header| header.lane > 0)
-    }
-
-    /// Has what is in the lane of a worker that is gone where any worker finds it.
-    pub(super) fn leave_lane(&mut self, lane: Option<&Lane>) -> io::Result<()> {
-        let (Some(header), Some(lane)) = (self.header().filter(|header| header.lane > 0), lane) else { return Ok(()) };
-        let in_lane = u64::from(header.lane);
-        let rest = (header.aside > in_lane).then(|| self.descriptors.remove(0));
-        let rest = rest.map(|memory| Piece::new(memory, header.aside - in_lane));
-        let mut reader = SharedReader::new([lane.piece(in_lane)].into_iter().chain(rest), header.aside);
-        let whole = reader.take(usize::try_from(header.aside).map_err(io::Error::other)?, 1)?;
-        let mut shared = SharedWriter::default();
-        shared.put(whole.bytes())?;
-        self.descriptors.splice(0..0, shared.seal()?);
-        self.frame[..HEADER].copy_from_slice(&Header { lane: 0, ..header }.to_bytes());
-        Ok(())
-    }
-
-    fn header(&self) -> Option<Header> {
-        Header::from_bytes(self.frame.first_chunk()?).ok()
-    }
 }
 
 /// Sends `request` and waits for the answer. The worker is to be dropped afterwards, unless it is reused and replied.
@@ -216,7 +169,7 @@ impl Exchange<'_> {
         if !self.open && self.request.len() == whole {
             return Answer::NeverBegan;
         }
-        let mut look = self.worker.at_leisure.then(|| template.pace.look()).flatten();
+        let mut look = self.worker.at_leisure.then(|| template.pace.look(self.deadline)).flatten();
         loop {
             if let Err(answer) = self.send().and_then(|()| self.receive()) {
                 return answer;
@@ -309,8 +262,7 @@ impl Exchange<'_> {
             return Ok(Some(Answer::CpuExceeded));
         }
         // No sooner than all processors together could use up what is left.
-        let processors =
-            std::thread::available_parallelism().map_or(1, |count| u32::try_from(count.get()).unwrap_or(1));
+        let processors = u32::try_from(*PROCESSORS).unwrap_or(1);
         watch.next = Instant::now() + ((watch.limit - used) / processors).max(Duration::from_millis(1));
         Ok(None)
     }
@@ -556,20 +508,6 @@ fn send_some(channel: &OwnedFd, bytes: &[u8], descriptors: &[BorrowedFd<'_>]) ->
     rustix::net::sendmsg(channel, &[IoSlice::new(bytes)], &mut control, SendFlags::NOSIGNAL | SendFlags::DONTWAIT)
 }
 
-/// Reads what there is of the output; false once it has ended.
-fn read_output(fd: &OwnedFd, output: &mut Output) -> bool {
-    let mut chunk = [0; 16 << 10];
-    match rustix::io::retry_on_intr(|| rustix::io::read(fd, &mut chunk)) {
-        Ok(0) | Err(_) => false,
-        Ok(count) => {
-            let room = MOST_OUTPUT - output.bytes.len();
-            output.bytes.extend_from_slice(&chunk[..count.min(room)]);
-            output.truncated |= count > room;
-            true
-        }
-    }
-}
-
 /// Whether a kept worker waits for its next call and does nothing else: what it says between two calls answers neither, and then it is not
 /// asked again. What it printed for the call before is no part of the next one.
 fn is_quiet(worker: &Worker) -> bool {
@@ -583,16 +521,4 @@ fn is_quiet(worker: &Worker) -> bool {
         drain(worker, &mut Output::default());
     }
     true
-}
-
-/// Reads what a worker that is over has left in the pipe: at most what a pipe holds, for it may not be dead yet.
-fn drain(worker: &Worker, output: &mut Output) {
-    let Some(fd) = &worker.output else { return };
-    for _ in 0..8 {
-        let mut fds = [PollFd::new(fd, PollFlags::IN)];
-        match rustix::event::poll(&mut fds, Some(&rustix::event::Timespec::default())) {
-            Ok(1..) if read_output(fd, output) => {}
-            _ => return,
-        }
-    }
 }

@@ -9,7 +9,9 @@ use std::sync::{Arc, LazyLock};
 use rustix::fs::{Mode, OFlags};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, Shutdown, SocketType};
 
-use super::exchange::{Answer, Outgoing, Output, Terms, exchange};
+use super::exchange::{Answer, Terms, exchange};
+use super::outgoing::Outgoing;
+use super::output::Output;
 use super::template::{Template, Worker};
 use super::zygote::Zygote;
 use crate::crossing::{ErrorCodec, Meaning, Returned, understand};

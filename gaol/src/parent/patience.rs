@@ -3,9 +3,10 @@
 //! To be woken costs more than many a call does. Whoever looks instead must not take the processor away from the worker, nor look for long:
 //! the time is bounded, one caller in two processors looks, and where replies took longer lately nobody does.
 
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+
+use crate::sys::PROCESSORS;
 
 /// Calls that take longer are slept through.
 const LONGEST: Duration = Duration::from_micros(100);
@@ -13,9 +14,7 @@ const LONGEST: Duration = Duration::from_micros(100);
 /// After so long others may go first.
 const TURN: Duration = Duration::from_micros(4);
 
-/// How many callers may look at once.
-static MOST: LazyLock<usize> =
-    LazyLock::new(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get) / 2);
+/// How many look now.
 static LOOKING: AtomicUsize = AtomicUsize::new(0);
 
 /// How long replies take, as far as is known.
@@ -34,19 +33,25 @@ impl Pace {
         self.usual.store(usual - usual / 8 + time / 8, Ordering::Relaxed);
     }
 
-    /// Begins to look for a reply, if that is worth it. Nothing else waits for the processor then, as far as is known.
-    pub(super) fn look(&self) -> Option<Look> {
+    /// Begins to look for a reply, if that is worth it, and no longer than the call may take.
+    pub(super) fn look(&self, deadline: Option<Instant>) -> Option<Look> {
         let usual = Duration::from_nanos(self.usual.load(Ordering::Relaxed).into());
         if usual > LONGEST {
             return None;
         }
-        if LOOKING.fetch_add(1, Ordering::Relaxed) >= *MOST {
+        if LOOKING.fetch_add(1, Ordering::Relaxed) >= most() {
             LOOKING.fetch_sub(1, Ordering::Relaxed);
             return None;
         }
         let now = Instant::now();
-        Some(Look { yields: now + TURN, until: now + LONGEST })
+        let longest = now + LONGEST;
+        Some(Look { yields: now + TURN, until: deadline.map_or(longest, |deadline| deadline.min(longest)) })
     }
+}
+
+/// How many callers may look at once.
+fn most() -> usize {
+    *PROCESSORS / 2
 }
 
 /// Somebody looks.
@@ -87,18 +92,18 @@ mod tests {
         for _ in 0..64 {
             slow.took(Duration::from_secs(3));
         }
-        assert!(slow.look().is_none());
+        assert!(slow.look(None).is_none());
         // It begins again when replies come quickly, and one slow reply among them changes nothing.
         let pace = slow;
         for _ in 0..64 {
             pace.took(Duration::from_micros(20));
         }
         pace.took(Duration::from_secs(60));
-        let looks: Vec<Look> = std::iter::from_fn(|| pace.look()).take(1 << 10).collect();
-        assert_eq!(looks.len(), *MOST, "so many look at once");
-        assert!(pace.look().is_none());
+        let looks: Vec<Look> = std::iter::from_fn(|| pace.look(None)).take(1 << 10).collect();
+        assert_eq!(looks.len(), most(), "so many look at once");
+        assert!(pace.look(None).is_none());
         drop(looks);
-        assert_eq!(pace.look().is_some(), *MOST > 0);
+        assert_eq!(pace.look(None).is_some(), most() > 0);
     }
 
     #[test]

@@ -2,24 +2,24 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustix::fs::{Mode, OFlags};
-use rustix::net::{RecvFlags, SocketType};
+use rustix::net::RecvFlags;
 use rustix::process::Signal;
 
+use super::blank::{Blank, NoTemplate, failed};
 use super::patience::Pace;
 use super::wait::{Readable, wait_readable};
-use super::zygote::{NotStarted, SETUP_TIME, Zygote};
-use crate::message::{EXPECTING, Family, Fork, LONGEST, PlanHead, Purpose, Readiness, Spawned, Stay, Wanted};
+use super::zygote::{SETUP_TIME, Zygote};
+use crate::message::{LONGEST, Purpose, Readiness, Spawned, Stay, Wanted};
 use crate::plan::{Plan, Reason, Refusal, Stream};
 use crate::resolve::{Name, Resolved};
 use crate::support::{Layer, Layers};
-use crate::sys::descriptors::{receive, send, socket_pair};
+use crate::sys::descriptors::{receive, send};
 use crate::sys::shared::Lane;
-use crate::sys::{Entered, spawn};
+use crate::sys::{Entered, PROCESSORS};
 use crate::wire::codec;
 use crate::wire::lane::{self, Demand};
 
@@ -96,69 +96,6 @@ impl Spare {
     }
 }
 
-/// A template that has no plan yet.
-#[derive(Debug)]
-pub(super) struct Blank {
-    control: OwnedFd,
-    zygote: Arc<Zygote>,
-    /// What it expects: a plan like this one, but for the paths.
-    frame: Option<Plan>,
-    since: Instant,
-}
-
-impl Blank {
-    /// Has `zygote` fork one for `plan`.
-    fn ask(zygote: &Arc<Zygote>, plan: &Plan) -> Result<Self, NoTemplate> {
-        let (control, theirs) = socket_pair(SocketType::SEQPACKET).map_err(failed("socketpair"))?;
-        let request = Fork {
-            namespaces: spawn::namespace_flags(plan),
-            asks: plan.asks(),
-            family: plan
-                .runs_programs()
-                .then(|| Family { limit: plan.family_limit(), orphaned: !plan.has_private_root() }),
-        };
-        zygote.fork(request, &theirs).map_err(|_| NoTemplate::NoZygote)?;
-        Ok(Self { control, zygote: Arc::clone(zygote), frame: None, since: Instant::now() })
-    }
-
-    /// Has `zygote` fork one that gets ready for a plan like this one. Nobody waits for it.
-    fn expect(zygote: &Arc<Zygote>, plan: &Plan) -> Result<Self, NoTemplate> {
-        let blank = Self::ask(zygote, plan)?;
-        send_plan(&blank.control, Purpose::Expect, plan).map_err(failed("send the plan that is to be expected"))?;
-        Ok(Self { frame: Some(plan.frame()), ..blank })
-    }
-
-    /// Whether it expects a plan like this one.
-    pub(super) fn expects(&self, plan: &Plan) -> bool {
-        plan.has_groundwork() && self.frame.as_ref().is_some_and(|frame| *frame == plan.frame())
-    }
-
-    /// Whether this zygote forked it.
-    pub(super) fn is_of(&self, zygote: &Arc<Zygote>) -> bool {
-        Arc::ptr_eq(&self.zygote, zygote)
-    }
-
-    /// Whether it is going to wait for some time yet.
-    pub(super) fn stays(&self) -> bool {
-        self.since.elapsed() < EXPECTING / 2
-    }
-}
-
-fn failed(step: &'static str) -> impl Fn(io::Error) -> NoTemplate {
-    let not_started = NotStarted::at(step);
-    move |error| NoTemplate::NotStarted(not_started(error))
-}
-
-/// Why there is no template.
-pub(super) enum NoTemplate {
-    /// It could not enter a layer.
-    Refused(Refusal),
-    /// Something failed on the way.
-    NotStarted(NotStarted),
-    /// The zygote is gone.
-    NoZygote,
-}
-
 /// A forked worker, waiting for its call.
 #[derive(Debug)]
 pub(super) struct Worker {
@@ -210,28 +147,17 @@ impl Template {
         spares: bool,
         at_once: bool,
     ) -> Result<Self, NoTemplate> {
-        let deadline = Instant::now() + SETUP_TIME;
-        let blank = Blank::ask(zygote, &resolved.plan)?;
-        Self::of(blank, resolved, spares, at_once, deadline)
+        Self::of_blank(Blank::ask(zygote, &resolved.plan)?, resolved, spares, at_once)
     }
 
     /// Has a blank enter the layers of a plan. Of one that expected another plan, or ended meanwhile, an error may come: then one that expected
     /// none is to be asked.
     pub(super) fn of_blank(blank: Blank, resolved: Resolved, spares: bool, at_once: bool) -> Result<Self, NoTemplate> {
-        Self::of(blank, resolved, spares, at_once, Instant::now() + SETUP_TIME)
-    }
-
-    fn of(
-        blank: Blank,
-        resolved: Resolved,
-        spares: bool,
-        at_once: bool,
-        deadline: Instant,
-    ) -> Result<Self, NoTemplate> {
+        let deadline = Instant::now() + SETUP_TIME;
         let Resolved { plan, names } = resolved;
-        let Blank { control, zygote, .. } = blank;
         // If it is gone already, what it said before is still to be read.
-        let sent = send_plan(&control, Purpose::Enter, &plan);
+        let sent = blank.send(Purpose::Enter, &plan);
+        let Blank { control, zygote, .. } = blank;
         if let Err(error) = sent
             && !matches!(error.raw_os_error(), Some(libc::EPIPE | libc::ECONNRESET))
         {
@@ -484,7 +410,7 @@ impl Ready {
 
 /// How many workers stand ready at most, where calls find none.
 fn most_spares() -> usize {
-    2 * std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+    2 * *PROCESSORS
 }
 
 /// Whether a template entered every layer that its plan names. Landlock may be missing only where nothing depends on it.
@@ -499,33 +425,6 @@ pub(super) enum NoWorker {
     NoTemplate,
     /// A step failed.
     Failed(&'static str, io::Error),
-}
-
-/// Sends a plan, cut into messages, with the streams that workers inherit.
-fn send_plan(control: &OwnedFd, purpose: Purpose, plan: &Plan) -> io::Result<()> {
-    let mut bytes = Vec::new();
-    codec::encode(plan, &mut bytes, u64::from(u32::MAX)).map_err(|error| io::Error::other(error.to_string()))?;
-    let streams = [(plan.stdout, rustix::stdio::stdout()), (plan.stderr, rustix::stdio::stderr())];
-    let inherited: Vec<OwnedFd> = streams
-        .into_iter()
-        .filter(|(stream, _)| purpose == Purpose::Enter && *stream == Stream::Inherit)
-        .map(|(_, fd)| to_write_only(fd))
-        .collect::<io::Result<_>>()?;
-    let inherited: Vec<BorrowedFd<'_>> = inherited.iter().map(AsFd::as_fd).collect();
-    let head = PlanHead { purpose, length: bytes.len() as u64 };
-    send(control.as_fd(), &head.to_bytes(), &inherited)?;
-    bytes.chunks(LONGEST).try_for_each(|chunk| send(control.as_fd(), chunk, &[]))
-}
-
-/// A stream that a child may write to. A terminal is opened anew: what the application has can be read from as well, and what is typed
-/// there is not for the child.
-fn to_write_only(stream: BorrowedFd<'_>) -> io::Result<OwnedFd> {
-    if rustix::termios::isatty(stream) {
-        let path = format!("/proc/self/fd/{}", stream.as_raw_fd());
-        let flags = OFlags::WRONLY | OFlags::NOCTTY | OFlags::CLOEXEC;
-        return Ok(rustix::fs::open(path, flags, Mode::empty())?);
-    }
-    Ok(rustix::io::fcntl_dupfd_cloexec(stream, 3)?)
 }
 
 impl Refusal {

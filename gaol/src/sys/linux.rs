@@ -20,6 +20,7 @@ pub(crate) mod spawn;
 
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use crate::plan::{Grant, Kind, Plan, Ports, Reason, Refusal};
 use crate::support::{Layer, Layers};
@@ -28,6 +29,11 @@ use self::groundwork::Groundwork;
 use self::landlock::Opening;
 use self::namespaces::Ids;
 use self::seccomp::{Gate, Paths, Shape};
+
+/// How many processors this process may run on. To find out takes opening files, so it is found out once; a zygote does before it forks, for
+/// its children may not.
+pub(crate) static PROCESSORS: LazyLock<usize> =
+    LazyLock::new(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
 
 /// What was really entered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

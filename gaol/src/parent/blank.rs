@@ -1,0 +1,107 @@
+//! Templates before they have a plan, and how they get one.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::time::Instant;
+
+use rustix::fs::{Mode, OFlags};
+use rustix::net::SocketType;
+
+use super::zygote::{NotStarted, Zygote};
+use crate::message::{EXPECTING, Family, Fork, LONGEST, PlanHead, Purpose};
+use crate::plan::{Plan, Refusal, Stream};
+use crate::sys::descriptors::{send, socket_pair};
+use crate::sys::spawn;
+use crate::wire::codec;
+
+/// A template that has no plan yet.
+#[derive(Debug)]
+pub(super) struct Blank {
+    pub(super) control: OwnedFd,
+    pub(super) zygote: Arc<Zygote>,
+    /// What it expects: a plan like this one, but for the paths.
+    frame: Option<Plan>,
+    since: Instant,
+}
+
+impl Blank {
+    /// Has `zygote` fork one for `plan`.
+    pub(super) fn ask(zygote: &Arc<Zygote>, plan: &Plan) -> Result<Self, NoTemplate> {
+        let (control, theirs) = socket_pair(SocketType::SEQPACKET).map_err(failed("socketpair"))?;
+        let request = Fork {
+            namespaces: spawn::namespace_flags(plan),
+            asks: plan.asks(),
+            family: plan
+                .runs_programs()
+                .then(|| Family { limit: plan.family_limit(), orphaned: !plan.has_private_root() }),
+        };
+        zygote.fork(request, &theirs).map_err(|_| NoTemplate::NoZygote)?;
+        Ok(Self { control, zygote: Arc::clone(zygote), frame: None, since: Instant::now() })
+    }
+
+    /// Has `zygote` fork one that gets ready for a plan like this one. Nobody waits for it.
+    pub(super) fn expect(zygote: &Arc<Zygote>, plan: &Plan) -> Result<Self, NoTemplate> {
+        let blank = Self::ask(zygote, plan)?;
+        blank.send(Purpose::Expect, plan).map_err(failed("send the plan that is to be expected"))?;
+        Ok(Self { frame: Some(plan.frame()), ..blank })
+    }
+
+    /// Whether it expects a plan like this one.
+    pub(super) fn expects(&self, plan: &Plan) -> bool {
+        plan.has_groundwork() && self.frame.as_ref().is_some_and(|frame| *frame == plan.frame())
+    }
+
+    /// Whether this zygote forked it.
+    pub(super) fn is_of(&self, zygote: &Arc<Zygote>) -> bool {
+        Arc::ptr_eq(&self.zygote, zygote)
+    }
+
+    /// Whether it is going to wait for some time yet.
+    pub(super) fn stays(&self) -> bool {
+        self.since.elapsed() < EXPECTING / 2
+    }
+
+    /// Sends it a plan, cut into messages, with the streams that workers inherit.
+    pub(super) fn send(&self, purpose: Purpose, plan: &Plan) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        codec::encode(plan, &mut bytes, u64::from(u32::MAX)).map_err(|error| io::Error::other(error.to_string()))?;
+        let streams = [(plan.stdout, rustix::stdio::stdout()), (plan.stderr, rustix::stdio::stderr())];
+        let inherited: Vec<OwnedFd> = streams
+            .into_iter()
+            .filter(|(stream, _)| purpose == Purpose::Enter && *stream == Stream::Inherit)
+            .map(|(_, fd)| to_write_only(fd))
+            .collect::<io::Result<_>>()?;
+        let inherited: Vec<BorrowedFd<'_>> = inherited.iter().map(AsFd::as_fd).collect();
+        let head = PlanHead { purpose, length: bytes.len() as u64 };
+        send(self.control.as_fd(), &head.to_bytes(), &inherited)?;
+        bytes.chunks(LONGEST).try_for_each(|chunk| send(self.control.as_fd(), chunk, &[]))
+    }
+}
+
+/// Why there is no template.
+pub(super) enum NoTemplate {
+    /// It could not enter a layer.
+    Refused(Refusal),
+    /// Something failed on the way.
+    NotStarted(NotStarted),
+    /// The zygote is gone.
+    NoZygote,
+}
+
+/// A step that failed on the way.
+pub(super) fn failed(step: &'static str) -> impl Fn(io::Error) -> NoTemplate {
+    let not_started = NotStarted::at(step);
+    move |error| NoTemplate::NotStarted(not_started(error))
+}
+
+/// A stream that a child may write to. A terminal is opened anew: what the application has can be read from as well, and what is typed
+/// there is not for the child.
+fn to_write_only(stream: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    if rustix::termios::isatty(stream) {
+        let path = format!("/proc/self/fd/{}", stream.as_raw_fd());
+        let flags = OFlags::WRONLY | OFlags::NOCTTY | OFlags::CLOEXEC;
+        return Ok(rustix::fs::open(path, flags, Mode::empty())?);
+    }
+    Ok(rustix::io::fcntl_dupfd_cloexec(stream, 3)?)
+}

@@ -1,0 +1,47 @@
+//! A call that is written, and what to do where the worker that it was written for is gone.
+
+use std::io;
+use std::os::fd::OwnedFd;
+
+use super::outlet::Reserved;
+use crate::sys::shared::{Lane, Piece, SharedReader, SharedWriter};
+use crate::wire::{HEADER, Header};
+
+/// A call, ready to be sent.
+pub(super) struct Outgoing {
+    pub(super) frame: Vec<u8>,
+    /// Shared memory, if any of the call is in it, and the arguments that are descriptors.
+    pub(super) descriptors: Vec<OwnedFd>,
+    /// How much shared memory its header lets the worker ask for at once.
+    pub(super) room: u64,
+    /// How many bytes of it are beside the frame.
+    pub(super) aside: u64,
+    /// The worker that it is for, and no other, where some of these are in its lane.
+    pub(super) reserved: Option<Reserved>,
+}
+
+impl Outgoing {
+    /// Some of it is in the lane of a worker.
+    pub(super) fn is_in_lane(&self) -> bool {
+        self.header().is_some_and(|header| header.lane > 0)
+    }
+
+    /// Has what is in the lane of a worker that is gone where any worker finds it.
+    pub(super) fn leave_lane(&mut self, lane: Option<&Lane>) -> io::Result<()> {
+        let (Some(header), Some(lane)) = (self.header().filter(|header| header.lane > 0), lane) else { return Ok(()) };
+        let in_lane = u64::from(header.lane);
+        let rest = (header.aside > in_lane).then(|| self.descriptors.remove(0));
+        let rest = rest.map(|memory| Piece::new(memory, header.aside - in_lane));
+        let mut reader = SharedReader::new([lane.piece(in_lane)].into_iter().chain(rest), header.aside);
+        let whole = reader.take(usize::try_from(header.aside).map_err(io::Error::other)?, 1)?;
+        let mut shared = SharedWriter::default();
+        shared.put(whole.bytes())?;
+        self.descriptors.splice(0..0, shared.seal()?);
+        self.frame[..HEADER].copy_from_slice(&Header { lane: 0, ..header }.to_bytes());
+        Ok(())
+    }
+
+    fn header(&self) -> Option<Header> {
+        Header::from_bytes(self.frame.first_chunk()?).ok()
+    }
+}
