@@ -4,6 +4,7 @@
 pub(crate) mod fuzzing;
 mod keeper;
 mod launcher;
+mod leisure;
 mod room;
 mod strays;
 mod template;

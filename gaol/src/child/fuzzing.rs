@@ -7,6 +7,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::net::{Shutdown, SocketType};
 
 pub(crate) use super::launcher::Progress;
+use super::leisure::Leisure;
 use super::worker::{self, EntryTable, Setup};
 use super::zygote::Request;
 use super::{template, zygote};
@@ -30,7 +31,7 @@ pub fn serve_call(bytes: &[u8], descriptors: usize, reply: u64) -> io::Result<Ve
     let entries = EntryTable::new(crate::entry::entries());
     let setup = Setup { plan: &plan, inherited: &[], entries: &entries, filter: None };
     let mut channel = std::fs::File::from(theirs);
-    let served = worker::serve(&setup, &mut channel, None, false);
+    let served = worker::serve(&setup, &mut channel, None, &mut Leisure::default());
     drop(channel);
     let mut answer = Vec::new();
     match io::Read::read_to_end(&mut std::fs::File::from(ours), &mut answer) {

@@ -18,6 +18,7 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::net::{RecvFlags, Shutdown};
 use rustix::process::{Pid, Signal};
 
+use super::leisure::{Leisure, Look};
 use super::room::Room;
 use crate::crossing;
 use crate::entry::{Entry, Reply, Request};
@@ -29,7 +30,7 @@ use crate::sys::descriptors::{self, close_from, place, receive_some};
 use crate::sys::seccomp::WorkerFilter;
 use crate::sys::shared::{Lane, Piece, SharedReader};
 use crate::sys::spawn::exit_now;
-use crate::sys::{PROCESSORS, handler_mode, limits, seccomp, shape, signals, sigsys};
+use crate::sys::{handler_mode, limits, seccomp, shape, signals, sigsys};
 use crate::wire::codec::{self, Aside};
 use crate::wire::{self, HEADER, Header, Kind};
 
@@ -92,11 +93,11 @@ pub(super) fn main(
     }
     // Every panic ends here, also one in gaol's own code or in a destructor.
     let _ = std::panic::catch_unwind(AssertUnwindSafe(|| {
-        let mut looks = false;
-        while let Ok(waited) = serve(setup, &mut channel, lane.as_ref(), looks)
+        let mut leisure = Leisure::default();
+        while let Ok(waited) = serve(setup, &mut channel, lane.as_ref(), &mut leisure)
             && setup.plan.reused
         {
-            looks = *PROCESSORS > 1 && waited < 4 * LOOK;
+            leisure.note(waited);
         }
     }));
     // The end of the channel is the end of the reply; the application does not wait for the rest.
@@ -225,20 +226,16 @@ fn is_called(channel: &std::fs::File) -> bool {
     wait(Stay::WHILE) || rustix::net::shutdown(channel, Shutdown::Read).is_err() || wait(Duration::ZERO)
 }
 
-/// How long a kept worker looks for its next call before it sleeps: where calls come one after the other, the next is here sooner than the
-/// process would be asleep and awake again. Only then, and where there is a processor for the application beside this one.
-const LOOK: Duration = Duration::from_micros(50);
-
 /// Runs one call, and gives how long it waited for it. An error means that there is no other to come.
 pub(super) fn serve(
     setup: &Setup<'_>,
     channel: &mut std::fs::File,
     lane: Option<&Lane>,
-    looks: bool,
+    leisure: &mut Leisure,
 ) -> io::Result<Duration> {
     let begun = Instant::now();
     let mut first = [0; FIRST];
-    let (call, received, mut beside) = receive_head(channel, &mut first, looks.then(|| begun + LOOK))?;
+    let (call, received, mut beside) = receive_head(channel, &mut first, leisure.look())?;
     let waited = begun.elapsed();
     let length = usize::try_from(call.length).map_err(io::Error::other)?;
     set_current(&call);
@@ -298,20 +295,15 @@ pub(super) fn serve(
 fn receive_head(
     channel: &std::fs::File,
     first: &mut [u8; FIRST],
-    mut look: Option<Instant>,
+    mut look: Option<Look<'_>>,
 ) -> io::Result<(Header, usize, Vec<OwnedFd>)> {
     let mut descriptors = Vec::new();
-    let (mut at, mut tries) = (0, 0_u32);
+    let mut at = 0;
     while at < HEADER {
         let flags = if look.is_some() { RecvFlags::DONTWAIT } else { RecvFlags::empty() };
         let received = match receive_some(channel.as_fd(), &mut first[at..], wire::descriptors::MOST + 1, flags) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                look = look.filter(|until| Instant::now() < *until);
-                // Whoever is to call may be waiting for this very processor.
-                if tries.is_multiple_of(8) {
-                    std::thread::yield_now();
-                }
-                tries += 1;
+                look = look.and_then(|mut look| look.goes_on().then_some(look));
                 continue;
             }
             received => received?,

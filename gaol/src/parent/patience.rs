@@ -12,7 +12,7 @@ use crate::sys::PROCESSORS;
 const LONGEST: Duration = Duration::from_micros(100);
 
 /// After so long others may go first.
-const TURN: Duration = Duration::from_micros(4);
+const TURN: Duration = Duration::from_micros(1);
 
 /// How many look now.
 static LOOKING: AtomicUsize = AtomicUsize::new(0);
