@@ -84,9 +84,13 @@ pub(super) fn main(
         }
     };
     let mut channel = std::fs::File::from(channel);
-    rehearse(&channel);
-    if let Some(lane) = &lane {
-        warm(lane);
+    signals::report_aborts(channel.as_fd());
+    // Where the call is here already there is nothing to gain by it.
+    if !is_readable_within(&channel, Duration::ZERO) {
+        rehearse(&channel);
+        if let Some(lane) = &lane {
+            warm(lane);
+        }
     }
     if stay == Stay::ForAWhile && !is_called(&channel) {
         exit_now(0);
@@ -187,7 +191,6 @@ fn confine(setup: &Setup<'_>, template: Pid, lane: &mut Option<(OwnedFd, u64)>) 
 /// Does what a call is going to need, as far as it can be done without one, so that the call need not wait for it: a process that was just
 /// forked meets a page fault at every page of code that it comes to, and at every page of memory that it writes.
 fn rehearse(channel: &std::fs::File) {
-    signals::report_aborts(channel.as_fd());
     let call = Header::plain(Kind::Call, 0, 0, 0);
     set_current(&call);
     let mut arguments = Vec::with_capacity(HEADER);
@@ -217,13 +220,17 @@ fn warm(lane: &Lane) {
 /// Waits until there is a call to take, for as long as a worker stays that only many calls at once need. False: there is none, and none can
 /// come any more.
 fn is_called(channel: &std::fs::File) -> bool {
-    let wait = |time: Duration| {
-        let time = Timespec { tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX), tv_nsec: 0 };
-        let mut fds = [PollFd::new(channel, PollFlags::IN)];
-        rustix::io::retry_on_intr(|| rustix::event::poll(&mut fds, Some(&time))).is_ok_and(|ready| ready > 0)
-    };
     // A call that was sent before is read; one that is sent from now on fails, and the application takes another worker.
-    wait(Stay::WHILE) || rustix::net::shutdown(channel, Shutdown::Read).is_err() || wait(Duration::ZERO)
+    is_readable_within(channel, Stay::WHILE)
+        || rustix::net::shutdown(channel, Shutdown::Read).is_err()
+        || is_readable_within(channel, Duration::ZERO)
+}
+
+/// Waits for as long until there is something to read.
+fn is_readable_within(channel: &std::fs::File, time: Duration) -> bool {
+    let time = Timespec { tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX), tv_nsec: 0 };
+    let mut fds = [PollFd::new(channel, PollFlags::IN)];
+    rustix::io::retry_on_intr(|| rustix::event::poll(&mut fds, Some(&time))).is_ok_and(|ready| ready > 0)
 }
 
 /// Runs one call, and gives how long it waited for it. An error means that there is no other to come.

@@ -6,7 +6,7 @@ use seccompiler::BpfProgram;
 
 use super::namespaces::{self, Ids, Prepared};
 use super::seccomp::{self, Shape};
-use super::{hygiene, limits, own_refusal, refusal, shape};
+use super::{capabilities, hygiene, limits, own_refusal, refusal, shape};
 use crate::plan::{Plan, Reason, Refusal};
 use crate::support::Layer;
 
@@ -44,6 +44,9 @@ impl Groundwork {
         } else {
             None
         };
+        if plan.layers.has(Layer::Capabilities) {
+            capabilities::shrink_bounding_set()?;
+        }
         Ok(Self { frame: plan.frame(), mapped, root, filter: None })
     }
 
