@@ -83,11 +83,12 @@ fn wasm(figures: &mut Figures) -> Option<Contender<'static>> {
 }
 
 /// Those who keep a process from call to call, without pauses.
-pub(crate) fn kept(pool: &procspawn::Pool) -> Vec<Contender<'_>> {
+pub(crate) fn kept<'a>(pool: &'a procspawn::Pool, echo: &'a mut Echo) -> Vec<Contender<'a>> {
     let pooled = move |number| timed(next(number), || pool.spawn(number, next).join());
     vec![
         Contender::new(names::REUSED, |n| timed(next(n), || functions::reused(n))).in_blocks_of(40).back_to_back(),
         Contender::new(names::POOL, pooled).in_blocks_of(40).back_to_back(),
+        Contender::new(names::SOCKETS, |n| echo.round_trip(n)).in_blocks_of(40).back_to_back(),
     ]
 }
 

@@ -71,15 +71,11 @@ pub(crate) fn bytes(length: usize, number: u64) -> Vec<u8> {
     vec![(number % 251) as u8 + 1; length]
 }
 
+/// Builds bytes and gives them back, or how many there are and nothing else: the same function does both, so that both find the same memory.
 #[sandboxed(reply = "128MiB")]
-pub(crate) fn give(length: usize, number: u64) -> gaol::Result<Vec<u8>> {
-    Ok(bytes(length, number))
-}
-
-/// Does what `give` does, but for the bytes' way back.
-#[sandboxed(reply = "128MiB")]
-pub(crate) fn build(length: usize, number: u64) -> gaol::Result<usize> {
-    Ok(std::hint::black_box(bytes(length, number)).len())
+pub(crate) fn give(length: usize, number: u64, back: bool) -> gaol::Result<(usize, Vec<u8>)> {
+    let bytes = std::hint::black_box(bytes(length, number));
+    Ok((bytes.len(), if back { bytes } else { Vec::new() }))
 }
 
 /// How long it took inside, and what came of it.

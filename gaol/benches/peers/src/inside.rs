@@ -17,9 +17,7 @@ const BLOCK_READS: u64 = 8;
 const ROUNDS: usize = 20;
 
 pub(crate) fn measure(arguments: &Arguments, figures: &mut Figures) -> std::io::Result<()> {
-    let scratch = Scratch::create()?;
-    // gaol grants what a path leads to, and takes it in its normal form.
-    functions::set_scratch(scratch.0.canonicalize()?);
+    let _scratch = Scratch::create()?;
     let small = &functions::scratch().join("64KiB");
     let large = &functions::scratch().join("4MiB");
     std::fs::write(small, functions::bytes(64 << 10, 1))?;
@@ -95,14 +93,17 @@ fn wasm(_figures: &mut Figures) -> Option<Contender<'static>> {
     None
 }
 
-/// A directory for the files that are read, removed at the end.
-struct Scratch(std::path::PathBuf);
+/// A directory for the files that are read, removed at the end. There is one at a time, [`functions::scratch`].
+pub(crate) struct Scratch(std::path::PathBuf);
 
 impl Scratch {
-    fn create() -> std::io::Result<Self> {
+    pub(crate) fn create() -> std::io::Result<Self> {
         let path = std::env::temp_dir().join(format!("gaol-peers-{}", std::process::id()));
         std::fs::create_dir(&path)?;
-        Ok(Self(path))
+        let scratch = Self(path);
+        // gaol grants what a path leads to, and takes it in its normal form.
+        functions::set_scratch(scratch.0.canonicalize()?);
+        Ok(scratch)
     }
 }
 

@@ -7,6 +7,8 @@ mod figures;
 mod floor;
 mod functions;
 mod inside;
+#[cfg(feature = "layers")]
+mod layers;
 mod names;
 mod payloads;
 mod processes;
@@ -25,6 +27,7 @@ use crate::arguments::{Arguments, HELP, Role};
 use crate::contenders::Standing;
 use crate::figures::Figures;
 use crate::floor::ballast::Ballast;
+use crate::floor::sockets::Echo;
 use crate::names::phase;
 use crate::report::Machine;
 use crate::turns::take_turns;
@@ -78,10 +81,11 @@ fn run(arguments: &Arguments) -> ExitCode {
     let machine = Machine::this(&gaol::support());
     let ratios = targets::ratios(&figures);
     machine.print();
-    report::print(&figures, &ratios);
+    let floors = targets::floors(&figures);
+    report::print(&figures, &ratios, &floors);
     println!("\n{:.0} s", begun.elapsed().as_secs_f64());
     if let Some(path) = &arguments.json {
-        let text = format!("{:#}\n", report::json(&machine, &figures, &ratios));
+        let text = format!("{:#}\n", report::json(&machine, &figures, &ratios, &floors));
         if let Err(error) = std::fs::write(path, text) {
             eprintln!("gaol-peers: {}: {error}", path.display());
             return ExitCode::FAILURE;
@@ -113,10 +117,15 @@ fn measure(arguments: &Arguments, figures: &mut Figures) -> std::io::Result<()> 
     alone::idle_memory(arguments, figures);
 
     let pool = procspawn::Pool::new(1).map_err(std::io::Error::other)?;
-    take_turns(phase::BACK_TO_BACK, contenders::kept(&pool), arguments.rounds(BACK_TO_BACK_ROUNDS), arguments, figures);
+    let mut echo = Echo::start()?;
+    let kept = contenders::kept(&pool, &mut echo);
+    take_turns(phase::BACK_TO_BACK, kept, arguments.rounds(BACK_TO_BACK_ROUNDS), arguments, figures);
+    drop(echo);
     throughput::measure(arguments, figures);
     inside::measure(arguments, figures)?;
     payloads::measure(&pool, arguments, figures);
+    #[cfg(feature = "layers")]
+    layers::measure(arguments, figures)?;
     Ok(())
 }
 

@@ -10,6 +10,14 @@ pub(crate) mod phase {
     pub(crate) const FIRST_CALL: &str = "first call";
     pub(crate) const MEMORY: &str = "memory";
 
+    // Those of the feature `layers`.
+    #[cfg(feature = "layers")]
+    pub(crate) const LAYERS_FRESH: &str = "each layer: fresh calls a second from 2 threads";
+    #[cfg(feature = "layers")]
+    pub(crate) const LAYERS_PER_CALL: &str = "each layer: the profile names its argument";
+    #[cfg(feature = "layers")]
+    pub(crate) const LAYERS_FILES: &str = "each layer: open, read, close 64 KiB";
+
     // Those of `--scale`.
     pub(crate) const BUILDS: &str = "builds";
     pub(crate) const FUNCTIONS: &str = "functions in the binary";
@@ -48,6 +56,8 @@ pub(crate) const RESULT: &str = "result";
 pub(crate) const BUILD: &str = "the result built, not returned";
 pub(crate) const MEMCPY: &str = "floor: memcpy, both resident";
 pub(crate) const MEMCPY_FRESH: &str = "floor: memcpy into a new Vec";
+pub(crate) const MEMFD: &str = "floor: pwrite to and read from a memfd, all resident";
+pub(crate) const MEMFD_FRESH: &str = "floor: pwrite to a new memfd and read into a new Vec";
 
 pub(crate) const FIRST_CALL: &str = "first call of a process";
 

@@ -1,7 +1,12 @@
 //! What bytes cost on their way into a call and out of it.
 
+use std::fs::File;
 use std::hint::black_box;
+use std::io::{Read, Seek};
+use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
+
+use rustix::fs::MemfdFlags;
 
 use crate::arguments::Arguments;
 use crate::contenders::forks;
@@ -19,6 +24,10 @@ pub(crate) fn measure(pool: &procspawn::Pool, arguments: &Arguments, figures: &m
         let mut target = functions::bytes(length, 7);
         let expected = &Seen::of(&source);
         let source = &source;
+        let mut kept = match Memfd::new(length) {
+            Ok(kept) => kept,
+            Err(error) => return figures.wrong(error),
+        };
         let mut contenders = vec![
             Contender::new(names::EMPTY, |_| timed(Seen::of(&[]), || functions::take(&[]))),
             Contender::new(names::ARGUMENT, |_| timed(expected.clone(), || functions::take(source))),
@@ -26,8 +35,8 @@ pub(crate) fn measure(pool: &procspawn::Pool, arguments: &Arguments, figures: &m
                 let owned = source.clone();
                 timed(expected.clone(), || functions::take_owned(owned))
             }),
-            Contender::new(names::BUILD, |n| timed(length, || functions::build(length, n))),
-            Contender::new(names::RESULT, |n| result(length, n)),
+            Contender::new(names::BUILD, |n| result(length, n, false)),
+            Contender::new(names::RESULT, |n| result(length, n, true)),
             Contender::new(names::MEMCPY, |_| copy(source, &mut target)),
             Contender::new(names::MEMCPY_FRESH, |_| {
                 let begun = Instant::now();
@@ -35,6 +44,8 @@ pub(crate) fn measure(pool: &procspawn::Pool, arguments: &Arguments, figures: &m
                 let time = begun.elapsed();
                 if copied == *source { Ok(time) } else { Err("copied other bytes".to_owned()) }
             }),
+            Contender::new(names::MEMFD, |_| kept.cross(source)),
+            Contender::new(names::MEMFD_FRESH, |_| Memfd::new(length)?.cross(source)),
         ];
         // Encoded byte by byte, 64 MiB take the others seconds.
         if length <= 1 << 20 {
@@ -49,12 +60,39 @@ pub(crate) fn measure(pool: &procspawn::Pool, arguments: &Arguments, figures: &m
     }
 }
 
-fn result(length: usize, number: u64) -> Result<Duration, String> {
+fn result(length: usize, number: u64, back: bool) -> Result<Duration, String> {
     let begun = Instant::now();
-    let got = functions::give(length, number);
+    let got = functions::give(length, number, back);
     let time = begun.elapsed();
-    let got = got.map_err(|error| error.to_string())?;
-    if got == functions::bytes(length, number) { Ok(time) } else { Err("got other bytes".to_owned()) }
+    let (built, got) = got.map_err(|error| error.to_string())?;
+    let expected = if back { functions::bytes(length, number) } else { Vec::new() };
+    if built == length && got == expected { Ok(time) } else { Err("got other bytes".to_owned()) }
+}
+
+/// Shared memory that is not mapped, and where its bytes are read to.
+struct Memfd {
+    memory: File,
+    target: Vec<u8>,
+}
+
+impl Memfd {
+    fn new(length: usize) -> Result<Self, String> {
+        let memory = rustix::fs::memfd_create(c"gaol-peers", MemfdFlags::CLOEXEC).map_err(|errno| errno.to_string())?;
+        Ok(Self { memory: memory.into(), target: Vec::with_capacity(length) })
+    }
+
+    /// Writes the bytes and reads them: in one process, and with nobody to wait for.
+    fn cross(&mut self, source: &[u8]) -> Result<Duration, String> {
+        self.target.clear();
+        let begun = Instant::now();
+        let crossed = self.memory.write_all_at(source, 0).and_then(|()| {
+            self.memory.rewind()?;
+            (&self.memory).take(source.len() as u64).read_to_end(&mut self.target)
+        });
+        let time = begun.elapsed();
+        crossed.map_err(|error| error.to_string())?;
+        if self.target == source { Ok(time) } else { Err("other bytes came out".to_owned()) }
+    }
 }
 
 fn copy(source: &[u8], target: &mut [u8]) -> Result<Duration, String> {

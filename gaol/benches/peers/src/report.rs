@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::figures::Figures;
-use crate::targets::Ratio;
+use crate::targets::{Floor, Ratio};
 
 /// Where a run was made.
 #[derive(Debug, serde::Serialize)]
@@ -42,7 +42,7 @@ impl Machine {
     }
 }
 
-pub(crate) fn print(figures: &Figures, ratios: &[Ratio]) {
+pub(crate) fn print(figures: &Figures, ratios: &[Ratio], floors: &[Floor]) {
     for phase in figures.phases() {
         let times = figures.times_of(phase);
         if !times.is_empty() {
@@ -64,6 +64,7 @@ pub(crate) fn print(figures: &Figures, ratios: &[Ratio]) {
     figures.omissions().iter().for_each(|what| println!("left out: {what}"));
     figures.wrongs().iter().for_each(|what| println!("WRONG: {what}"));
     ratios.iter().for_each(|ratio| println!("{ratio}"));
+    floors.iter().for_each(|floor| println!("{floor}"));
 }
 
 /// Microseconds with one digit behind the point, up to ten milliseconds.
@@ -72,7 +73,7 @@ fn in_words(time: Duration) -> String {
     if microseconds < 10_000.0 { format!("{microseconds:.1} µs") } else { format!("{:.1} ms", microseconds / 1e3) }
 }
 
-pub(crate) fn json(machine: &Machine, figures: &Figures, ratios: &[Ratio]) -> Value {
+pub(crate) fn json(machine: &Machine, figures: &Figures, ratios: &[Ratio], floors: &[Floor]) -> Value {
     let phases = figures.phases().into_iter().map(|phase| {
         let times = figures.times_of(phase).into_iter().map(|(name, summary)| (name.to_owned(), json!(summary)));
         let numbers = figures.numbers_of(phase).into_iter();
@@ -83,6 +84,7 @@ pub(crate) fn json(machine: &Machine, figures: &Figures, ratios: &[Ratio]) -> Va
         "machine": machine,
         "phases": Value::Object(phases.collect()),
         "ratios": ratios,
+        "floors": floors,
         "left_out": figures.omissions(),
         "wrong": figures.wrongs(),
     })
@@ -112,7 +114,7 @@ mod tests {
             landlock_abi: 7,
             layers_missing: Vec::new(),
         };
-        let json = json(&machine, &figures, &[]);
+        let json = json(&machine, &figures, &[], &[]);
         assert_eq!(json["phases"][phase::SMALL]["a"]["p50_us"], 5.0);
         assert_eq!(json["phases"][phase::MEMORY]["b"], json!({ "value": 7.0, "unit": "bytes" }));
         assert_eq!(json["machine"]["tier"], "A");

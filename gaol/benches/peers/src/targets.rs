@@ -43,9 +43,54 @@ impl fmt::Display for Ratio {
             Limit::AtLeast => ">=",
         };
         let verdict = if self.ok { "ok" } else { "over" };
-        // Three digits that say something, also of a small one.
-        let digits = if self.value != 0.0 && self.value.abs() < 0.1 { 5 } else { 3 };
-        write!(f, "ratio {} {:.digits$} {sign}{} {verdict}", self.name, self.value, self.limit)
+        write!(f, "ratio {} {} {sign}{} {verdict}", self.name, Number(self.value), self.limit)
+    }
+}
+
+/// What a ratio would be of something that has no layer and does nothing but what cannot be left out: where this is over the limit, gaol is.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Floor {
+    /// That of the ratio.
+    pub(crate) name: &'static str,
+    pub(crate) value: f64,
+    /// Who was measured in gaol's place.
+    pub(crate) who: &'static str,
+}
+
+/// `floor fresh/mem-isolate 0.402 floor: bare zygote with a spare`
+impl fmt::Display for Floor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "floor {} {} {}", self.name, Number(self.value), self.who)
+    }
+}
+
+/// What can be reached at all, of the targets for which that was measured.
+pub(crate) fn floors(figures: &Figures) -> Vec<Floor> {
+    let mut floors = Vec::new();
+    let mut is = |name, value: Option<f64>, who| floors.extend(value.map(|value| Floor { name, value, who }));
+    let pool = figures.median(phase::BACK_TO_BACK, names::POOL);
+    let median = |size: &str, name: &str| figures.median(&names::payload(size), name);
+    for (name, phase) in [("fresh/mem-isolate", phase::SMALL), ("fresh-1GiB/mem-isolate-1GiB", phase::LARGE)] {
+        is(name, divide(zygote(figures, phase), figures.median(phase, names::MEM_ISOLATE)), names::ZYGOTE);
+    }
+    is("reused/procspawn-pool", divide(figures.median(phase::BACK_TO_BACK, names::SOCKETS), pool), names::SOCKETS);
+    for name in ["argument-1MiB/memcpy", "result-1MiB/memcpy"] {
+        is(name, divide(median("1 MiB", names::MEMFD), copying(figures, "1 MiB")), names::MEMFD);
+    }
+    for name in ["argument-64MiB-bandwidth/memcpy", "result-64MiB-bandwidth/memcpy"] {
+        let fresh = median("64 MiB", names::MEMCPY_FRESH);
+        is(name, divide(copying(figures, "64 MiB"), fresh), names::MEMCPY_FRESH);
+    }
+    floors
+}
+
+/// Three digits that say something, also of a small number.
+struct Number(f64);
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = if self.0 != 0.0 && self.0.abs() < 0.1 { 5 } else { 3 };
+        write!(f, "{:.digits$}", self.0)
     }
 }
 
@@ -61,7 +106,7 @@ pub(crate) fn ratios(figures: &Figures) -> Vec<Ratio> {
 
     let fresh = small(names::FRESH);
     at_most("fresh/mem-isolate", 0.35, divide(fresh, small(names::MEM_ISOLATE)));
-    at_most("fresh/bare-zygote", 1.3, divide(fresh, zygote(figures)));
+    at_most("fresh/bare-zygote", 1.3, divide(fresh, zygote(figures, phase::SMALL)));
     at_most("fresh-1GiB/mem-isolate-1GiB", 0.002, divide(large(names::FRESH), large(names::MEM_ISOLATE)));
     at_most("fresh-1GiB/fresh", 1.1, divide(large(names::FRESH), fresh));
     at_most("reused/procspawn-pool", 0.10, divide(back_to_back(names::REUSED), back_to_back(names::POOL)));
@@ -109,8 +154,8 @@ fn divide(value: Option<f64>, by: Option<f64>) -> Option<f64> {
 }
 
 /// The bare zygote may ask for the next spare while the call runs, or afterwards. The floor is what is faster.
-fn zygote(figures: &Figures) -> Option<f64> {
-    let orders = [names::ZYGOTE, names::ZYGOTE_ASKS_AFTERWARDS].map(|name| figures.median(phase::SMALL, name));
+fn zygote(figures: &Figures, phase: &str) -> Option<f64> {
+    let orders = [names::ZYGOTE, names::ZYGOTE_ASKS_AFTERWARDS].map(|name| figures.median(phase, name));
     orders.into_iter().flatten().min_by(f64::total_cmp)
 }
 
@@ -180,6 +225,17 @@ mod tests {
         ]);
         let expected = ["ratio argument-1MiB/memcpy 4.000 <=5 ok", "ratio result-1MiB/memcpy 6.000 <=5 over"];
         assert_eq!(lines(&figures), expected);
+    }
+
+    #[test]
+    fn a_floor_has_the_name_of_its_ratio() {
+        let figures = with(&[
+            (phase::LARGE, names::ZYGOTE, 70),
+            (phase::LARGE, names::MEM_ISOLATE, 28_000),
+            (phase::SMALL, names::ZYGOTE, 5),
+        ]);
+        let lines: Vec<String> = floors(&figures).iter().map(ToString::to_string).collect();
+        assert_eq!(lines, ["floor fresh-1GiB/mem-isolate-1GiB 0.00250 floor: bare zygote with a spare"]);
     }
 
     #[test]

@@ -17,14 +17,11 @@ const SLICE: Duration = Duration::from_millis(250);
 /// How many slices each has, after one that does not count.
 const SLICES: usize = 5;
 
-type Call<'a> = Box<dyn Fn(u64) -> Result<Duration, String> + Sync + 'a>;
+pub(crate) type Call<'a> = Box<dyn Fn(u64) -> Result<Duration, String> + Sync + 'a>;
 
-/// For each number of threads the contenders take turns, a slice each.
 pub(crate) fn measure(arguments: &Arguments, figures: &mut Figures) {
-    let slices = if arguments.quick { 1 } else { SLICES };
     for threads in names::THREADS {
-        // One spare for each thread, and one while they are all at work.
-        let zygote = match Zygote::start(threads + 1, Ask::Meanwhile) {
+        let zygote = match zygote(threads) {
             Ok(zygote) => zygote,
             Err(error) => return figures.wrong(format!("throughput, {}: {error}", names::ZYGOTE)),
         };
@@ -33,29 +30,43 @@ pub(crate) fn measure(arguments: &Arguments, figures: &mut Figures) {
             (names::ZYGOTE, Box::new(|n| zygote.call(n))),
             (names::MEM_ISOLATE, Box::new(forks::mem_isolate)),
         ];
-        for (name, _) in &contenders {
-            if arguments.wants(phase::THROUGHPUT, name) {
-                figures.set(phase::THROUGHPUT, &names::with_threads(name, threads), 0.0, "calls/s");
+        let named = |(name, call)| (names::with_threads(name, threads), call);
+        compare(phase::THROUGHPUT, threads, contenders.map(named).into(), arguments, figures);
+    }
+}
+
+/// One spare for each thread, and one while they are all at work.
+pub(crate) fn zygote(threads: usize) -> std::io::Result<Zygote> {
+    Zygote::start(threads + 1, Ask::Meanwhile)
+}
+
+/// The contenders take turns, a slice each.
+pub(crate) fn compare(
+    phase: &str,
+    threads: usize,
+    mut contenders: Vec<(String, Call<'_>)>,
+    arguments: &Arguments,
+    figures: &mut Figures,
+) {
+    let slices = if arguments.quick { 1 } else { SLICES };
+    contenders.retain(|(name, _)| arguments.wants(phase, name));
+    for (name, _) in &contenders {
+        figures.set(phase, name, 0.0, "calls/s");
+    }
+    let mut rates = vec![Vec::new(); contenders.len()];
+    for slice in 0..=slices {
+        for ((name, call), rates) in contenders.iter().zip(&mut rates) {
+            match rate(threads, call) {
+                Ok(_) if slice == 0 => {}
+                Ok(rate) => rates.push(rate),
+                Err(error) => figures.wrong(format!("{phase}, {name}, {threads} threads: {error}")),
             }
         }
-        let mut rates: [Vec<f64>; 3] = Default::default();
-        for slice in 0..=slices {
-            for ((name, call), rates) in contenders.iter().zip(&mut rates) {
-                if !arguments.wants(phase::THROUGHPUT, name) {
-                    continue;
-                }
-                match rate(threads, call) {
-                    Ok(_) if slice == 0 => {}
-                    Ok(rate) => rates.push(rate),
-                    Err(error) => figures.wrong(format!("throughput, {name}, {threads} threads: {error}")),
-                }
-            }
-        }
-        for ((name, _), rates) in contenders.iter().zip(&mut rates) {
-            rates.sort_by(f64::total_cmp);
-            if let Some(median) = percentile(rates, 50) {
-                figures.set(phase::THROUGHPUT, &names::with_threads(name, threads), median, "calls/s");
-            }
+    }
+    for ((name, _), rates) in contenders.iter().zip(&mut rates) {
+        rates.sort_by(f64::total_cmp);
+        if let Some(median) = percentile(rates, 50) {
+            figures.set(phase, name, median, "calls/s");
         }
     }
 }
