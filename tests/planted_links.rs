@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use gaol::{Error, PathProblem, sandboxed};
+use gaol::{Error, Operation, PathPattern, PathProblem, Profile, sandboxed};
+use std::process::{Command, Output};
 
 /// A directory of this test's own.
 fn place(name: &str) -> PathBuf {
@@ -64,5 +65,46 @@ fn a_planted_link_is_refused_where_an_honest_one_is_followed() {
         }
         std::fs::remove_dir_all(&place).expect("removed");
         std::fs::remove_dir_all(&beside).expect("removed");
+    });
+}
+
+/// A program that may read what that name means.
+fn cat_inner(place: &Path) -> Command {
+    let inner = place.join("shared/inner");
+    let granted = |path: &Path| PathPattern::subpath(path).expect("it is absolute");
+    let operations = vec![
+        Operation::ProcessExec(PathPattern::literal("/bin/cat").expect("it is absolute")),
+        Operation::FileReadAll(granted(&inner)),
+        Operation::FileReadMetadata(granted(Path::new("/"))),
+    ];
+    let mut command = Profile::new(operations).expect("this system can keep it").command("/bin/cat");
+    command.arg(inner.join("file"));
+    command
+}
+
+fn run(mut command: Command) -> Output {
+    command.output().expect("a launcher can be started")
+}
+
+#[test]
+fn a_link_that_a_call_has_planted_leads_no_program_anywhere() {
+    in_both_tiers("program", |name| {
+        let place = place(name);
+        assert_eq!(run(cat_inner(&place)).stdout, b"granted");
+
+        // The control: the same link, where no profile writes.
+        let honest = self::place(&format!("{name}-honest"));
+        std::fs::rename(honest.join("shared/inner"), honest.join("shared/was-inner")).expect("renamed");
+        std::os::unix::fs::symlink(honest.join("secret"), honest.join("shared/inner")).expect("a link");
+        assert_eq!(run(cat_inner(&honest)).stdout, b"secret");
+
+        plant(&place).expect("a child that may write can plant a link");
+        let output = run(cat_inner(&place));
+        assert!(gaol::is_set_up_failure(&output.status), "{output:?}");
+        let said = String::from_utf8_lossy(&output.stderr);
+        let named = format!("{}: {}", place.join("shared/inner").display(), PathProblem::WritableLink);
+        assert!(said.contains(&named), "{said}");
+        std::fs::remove_dir_all(&place).expect("removed");
+        std::fs::remove_dir_all(&honest).expect("removed");
     });
 }

@@ -6,6 +6,7 @@ use std::process::{Command, ExitStatus};
 
 use crate::launch::{ARGUMENT, Launch, SET_UP_FAILURE, VARIABLE, locate};
 use crate::profile::Profile;
+use crate::resolve::Writable;
 use crate::sys::descriptors::is_secure_execution;
 use crate::{controls, role};
 
@@ -76,12 +77,16 @@ impl Profile {
              `gaol::main! {{ … }}`, call `gaol::init()` first thing in it, or in tests enable gaol's feature `test-support`"
         );
         assert!(!is_secure_execution(), "a set-user-ID program (AT_SECURE) cannot start children of its own kind");
+        let writable = Writable::known();
         let launch = Launch {
             program: locate(program.as_ref()),
             profile: self.clone(),
             layers: controls::layers(),
+            writable: writable.to_tell(),
             application: std::process::id().cast_signed(),
         };
+        // A later one may meet what this one is going to plant. Its own it knows.
+        writable.extend(self);
         let mut command = Command::new("/proc/self/exe");
         command.arg0(program.as_ref()).arg(ARGUMENT).arg(launch.to_argument()).env_clear().env(VARIABLE, "1");
         for name in self.environment() {

@@ -30,6 +30,8 @@ pub(crate) struct Launch {
     pub(crate) program: PathBuf,
     pub(crate) profile: Profile,
     pub(crate) layers: Layers,
+    /// The trees that children of the application may have written.
+    pub(crate) writable: Vec<PathBuf>,
     /// The process that made the command.
     pub(crate) application: i32,
 }
@@ -43,6 +45,7 @@ impl Launch {
             limits: Told::limits(self.profile.limits()),
             kill: self.profile.violation() == Violation::Kill,
             layers: self.layers,
+            writable: self.writable.iter().map(|tree| tree.as_os_str().as_bytes().to_vec()).collect(),
             application: self.application,
         };
         let mut bytes = Vec::new();
@@ -83,6 +86,7 @@ impl Launch {
             program: OsString::from_vec(told.program).into(),
             profile,
             layers: told.layers,
+            writable: told.writable.into_iter().map(|tree| OsString::from_vec(tree).into()).collect(),
             application: told.application,
         })
     }
@@ -97,6 +101,7 @@ struct Told {
     limits: [Option<u64>; 6],
     kill: bool,
     layers: Layers,
+    writable: Vec<Vec<u8>>,
     application: i32,
 }
 
@@ -220,10 +225,12 @@ mod tests {
             program: OsString::from_vec(b"/bin/\xffx".to_vec()).into(),
             profile,
             layers: Layers::ALL,
+            writable: vec!["/w".into(), OsString::from_vec(b"/\xff".to_vec()).into()],
             application: 7,
         };
         let back = Launch::from_argument(&launch.to_argument()).expect("it reads what it wrote");
         assert_eq!((&back.program, back.application), (&launch.program, launch.application));
+        assert_eq!(back.writable, launch.writable);
         assert_eq!(back.profile.allowed_operations(), launch.profile.allowed_operations());
         assert_eq!(back.profile.violation(), Violation::Kill);
         let (limits, written) = (back.profile.limits(), launch.profile.limits());

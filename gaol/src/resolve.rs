@@ -1,12 +1,11 @@
 //! From a profile to a plan: every path resolved once, to what it is now, and every program to what it needs.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Component, Path, PathBuf};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use rustix::fs::{CWD, FileType, Mode, OFlags, Stat};
@@ -17,6 +16,10 @@ use crate::plan::{Grant, Identity, Kind, Link, Network, Plan, Ports, Rights, Str
 use crate::profile::{AddressPattern, Operation, Output, PathPattern, Process, Profile, ProfilePath, Violation};
 use crate::program;
 use crate::support::Layers;
+
+mod writable;
+
+pub(crate) use writable::Writable;
 
 /// As many links as the kernel follows.
 const MOST_LINKS: usize = 40;
@@ -296,44 +299,6 @@ fn add_ports(address: &AddressPattern, tcp: &mut Ports, udp: &mut Ports) {
         AddressPattern::Tcp(port) => tcp.add(*port),
         AddressPattern::Udp(port) => udp.add(*port),
         AddressPattern::LocalSocket(_) => {}
-    }
-}
-
-/// The trees that children may write, by their real paths. It only grows: a link that was planted stays.
-#[derive(Debug, Default)]
-pub(crate) struct Writable(RwLock<BTreeSet<PathBuf>>);
-
-impl Writable {
-    /// Those of every profile in the binary.
-    pub(crate) fn of_entries() -> Self {
-        let writable = Self::default();
-        for entry in crate::entry::entries() {
-            writable.extend(entry.profile());
-        }
-        writable
-    }
-
-    /// Adds those of one profile.
-    pub(crate) fn extend(&self, profile: &Profile) {
-        for operation in profile.allowed_operations() {
-            if let Operation::FileWriteAll(pattern) = operation {
-                let path = std::fs::canonicalize(pattern.path()).unwrap_or_else(|_| pattern.path().to_path_buf());
-                if !self.paths().contains(&path) {
-                    self.0.write().unwrap_or_else(PoisonError::into_inner).insert(path);
-                }
-            }
-        }
-    }
-
-    /// Whether something at `path` may be a child's doing.
-    fn contains(&self, path: &Path) -> bool {
-        let paths = self.paths();
-        // The tree itself is named by its parent, which its child cannot write.
-        path.ancestors().skip(1).any(|ancestor| paths.contains(ancestor))
-    }
-
-    fn paths(&self) -> RwLockReadGuard<'_, BTreeSet<PathBuf>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -292,6 +292,7 @@ impl<'a> Plans<'a> {
     fn new(launch: &'a Launch) -> Self {
         let writable = Writable::of_entries();
         writable.extend(&launch.profile);
+        writable.include(launch.writable.iter().cloned());
         Self { launch, writable, layers: launch.layers }
     }
 

@@ -37,7 +37,6 @@ pub(super) struct Application {
     /// What refused namespaces on this system, once something did.
     no_namespaces: OnceLock<Refusal>,
     /// Where children may write.
-    writable: OnceLock<Writable>,
     /// Which kinds of operations can be allowed together, as far as was asked.
     possible: Mutex<HashMap<(Profile, Layers), Result<Layers, Refusal>>>,
 }
@@ -121,7 +120,6 @@ impl Application {
             blanks: Mutex::default(),
             owing: Mutex::default(),
             no_namespaces: OnceLock::new(),
-            writable: OnceLock::new(),
             possible: Mutex::default(),
         }
     }
@@ -224,7 +222,7 @@ impl Application {
             layers = layers.without(Layer::Namespaces);
         }
         let exec = profile.process() == Process::Exec;
-        let writable = self.writable.get_or_init(Writable::of_entries);
+        let writable = Writable::known();
         if purpose != Purpose::Kind {
             writable.extend(profile);
         }

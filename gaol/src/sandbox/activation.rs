@@ -54,10 +54,10 @@ fn enter(profile: Profile) -> Result<Active, ProfileError> {
     }
     let mut status = OwnStatus::open().map_err(start("open /proc/self/status"))?;
     check_usage(&profile, &mut status)?;
-    let writable = Writable::of_entries();
+    let writable = Writable::known();
     writable.extend(&profile);
     let layers = controls::layers().without(Layer::Namespaces);
-    let resolved = resolve(&profile, layers, &writable, false).map_err(unresolved)?;
+    let resolved = resolve(&profile, layers, writable, false).map_err(unresolved)?;
     let plan = Plan { narrows: true, cpu_seconds: cpu_seconds(&profile), ..resolved.plan };
     let refused = |refusal: Refusal| refused(&profile, refusal);
     sys::check_requirements(&plan).map_err(refused)?;
