@@ -169,7 +169,7 @@ impl Exchange<'_> {
         if !self.open && self.request.len() == whole {
             return Answer::NeverBegan;
         }
-        let mut look = self.worker.at_leisure.then(|| template.pace.look(self.deadline)).flatten();
+        let mut look = template.pace.look(self.deadline);
         loop {
             if let Err(answer) = self.send().and_then(|()| self.receive()) {
                 return answer;

@@ -85,7 +85,7 @@ pub fn come_of<R: Returned>(
         Template::of_nobody(null(), null(), plan.expect("it names no path"), zygote)
     });
     // No process: what is sent to it by way of this descriptor reaches nobody.
-    let worker = Worker { channel: ours, pidfd: null, status, output: None, lane: None, at_leisure: true };
+    let worker = Worker { channel: ours, pidfd: null, status, output: None, lane: None };
     let frame = Header::plain(Kind::Call, script.nonce, script.entry, 0).to_bytes().to_vec();
     let outgoing = Outgoing { frame, descriptors: Vec::new(), room: script.room, aside: 0, reserved: None };
     let terms = Terms {

@@ -105,8 +105,6 @@ pub(super) struct Worker {
     pub(super) status: OwnedFd,
     /// What it prints, where that is captured.
     pub(super) output: Option<OwnedFd>,
-    /// It stood ready, and its template had nothing else to do.
-    pub(super) at_leisure: bool,
     /// Shared memory that it has ready, and no other worker ever has.
     pub(super) lane: Option<Lane>,
 }
@@ -265,9 +263,7 @@ impl Template {
             }
             _gone = ready.stale();
             if let Some(spare) = ready.workers.pop_front() {
-                let mut worker = spare.worker;
-                worker.at_leisure = ready.asked == 0;
-                return Ok(worker);
+                return Ok(spare.worker);
             }
             if self.spares && since.is_some_and(|since| since < FAST) {
                 ready.wanted = (ready.wanted + 1).min(most_spares());
@@ -386,7 +382,7 @@ impl Template {
         let captures = self.plan.stdout == Stream::Capture || self.plan.stderr == Stream::Capture;
         let output = if captures { Some(descriptors.next()?) } else { None };
         let lane = if lane > 0 { Some(Lane::new(descriptors.next()?, lane)) } else { None };
-        descriptors.next().is_none().then_some(Worker { channel, pidfd, status, output, lane, at_leisure: false })
+        descriptors.next().is_none().then_some(Worker { channel, pidfd, status, output, lane })
     }
 }
 
