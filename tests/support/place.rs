@@ -13,10 +13,19 @@ pub(crate) struct Place {
 impl Place {
     pub(crate) fn new(purpose: &str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("gaol-{purpose}-{}-{count}", std::process::id());
-        let path = std::fs::canonicalize(std::env::temp_dir()).expect("a temporary directory").join(name);
-        std::fs::create_dir(&path).expect("a new directory");
+        let parent = std::fs::canonicalize(std::env::temp_dir()).expect("a temporary directory");
+        // What a test that was killed has left may have any name, for process ids come again.
+        let path = loop {
+            let count = COUNT.fetch_add(1, Ordering::Relaxed);
+            let path = parent.join(format!("gaol-{purpose}-{}-{count}", std::process::id()));
+            match std::fs::create_dir(&path) {
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+                made => {
+                    made.expect("a new directory");
+                    break path;
+                }
+            }
+        };
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o777)).expect("its permissions");
         Self { path }
     }
