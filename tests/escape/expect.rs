@@ -30,7 +30,6 @@ pub(crate) const OF_CALLS: &str = "it is a limit of calls";
 pub(crate) const NAMES_ITS_ARGUMENT: &str = "only a function has arguments to name";
 const OWN_CALLS: &str = "the row makes the calls itself, of a fresh function";
 const SWEEPS: &str = "of what the row sweeps over some is allowed there";
-const NOT_STATED: &str = "no answer is stated for it yet";
 pub(crate) const STREAMS: &str = "a command's streams are what the application makes them";
 pub(crate) const ALL_METADATA: &str = "without namespaces a program is run only where all metadata is granted";
 
@@ -54,7 +53,6 @@ fn not_for_processes(row: &Row, way: Way) -> Option<&'static str> {
         (_, Profile::Reply, _) | (_, Profile::Time, Way::Activation) => Some(OF_CALLS),
         (Act::Inherited(_), _, Way::Activation) => Some(KEPT),
         (Act::Table(..) | Act::Sweep(..), ..) => Some(SWEEPS),
-        (Act::Variant(_) | Act::Proc(_), ..) => Some(NOT_STATED),
         _ => None,
     }
 }

@@ -11,6 +11,7 @@ use gaol::Layer::{Capabilities, Hygiene, Landlock, Limits, Namespaces, Seccomp};
 use libc::{EACCES, ENOENT, EPERM, EROFS};
 use serde::{Deserialize, Serialize};
 
+use super::expect::not_applicable;
 use super::place::{Place, SECRET};
 use super::profiles::Profile::{Everything, Nothing, Proc, Read, Wide};
 use super::row::{Answer, Row, row};
@@ -132,7 +133,7 @@ const KERNEL: [&str; 2] = ["/proc/kcore", "/proc/kmsg"];
 
 /// Links that lead to what they name, not to where a path would.
 const MAGIC: [&str; 5] =
-    ["/proc/self/root", "/proc/PPID/root", "/proc/PPID/cwd/..", "/proc/self/cwd", "/proc/thread-self/root"];
+    ["/proc/self/root", "/proc/PPID/root", "/proc/PPID/cwd", "/proc/self/cwd", "/proc/thread-self/root"];
 
 const TARGETS: [&str; 9] = [
     "/proc/self/exe",
@@ -178,11 +179,11 @@ pub(crate) fn perform(act: ProcAct, place: &Place) -> Attempt {
             read_some(open(&path(KERNEL[usize::from(index)], place), libc::O_RDONLY | libc::O_NONBLOCK)?)
         }
         ProcAct::Magic(index) => {
-            let way = MAGIC[usize::from(index)].replace("PPID", &place.parent.to_string());
-            // From the application's own directory it is not far.
-            let rest =
-                if way.ends_with("..") { "/secret/secret.txt".into() } else { place.secret.display().to_string() };
-            read_some(open(&c_path(way + &rest), libc::O_RDONLY)?)
+            let link = MAGIC[usize::from(index)].replace("PPID", &place.parent.to_string());
+            // From a directory, whichever it is, up to the root above it, which is the root's own parent.
+            let depth = if link.ends_with("cwd") { place.core_directory.components().count() } else { 0 };
+            let way = link + &"/..".repeat(depth) + &place.secret.display().to_string();
+            read_some(open(&c_path(way), libc::O_RDONLY)?)
         }
         ProcAct::MagicTarget(index) => {
             let mut buffer = [0_u8; 4096];
@@ -247,11 +248,20 @@ fn is_there(name: &str) -> bool {
     std::fs::symlink_metadata(name).is_ok()
 }
 
+/// The rows, which say of programs only what is otherwise. What the kernel asks here is alike for a function, a program and a process under a
+/// profile: may the one trace the other (not out of its Landlock domain), has it the capability (it has none), how is the file
+/// mounted. No `/proc` is mounted in a private root: one that is granted is the application's, `/proc/self` is whoever asks, and PPID
+/// is the application in each way. An activation keeps the application's mounts, so that Landlock says what it says in tier B.
+///
+/// A program is otherwise in three things. It has paths under every profile, its own: where a function's filter refuses every path, a
+/// program does not find it in the private root, or Landlock refuses it. It may write `/dev/null`. And in tier B all metadata is granted,
+/// and what its own links lead to with it.
 pub(crate) fn rows() -> Vec<Row> {
     const EVERY: &[gaol::Layer] = &[Hygiene, Namespaces, Capabilities, Limits, Landlock, Seccomp];
     const ABSENT: &str = "this system has no such file, or lets nobody";
     const PRIVILEGE: &str = "the file is root's";
     const PUBLIC: &str = "this row shows what is told, and SECURITY.md says so";
+    const OVERWRITES_ITSELF: &str = "no profile lets a program be written that it lets be run";
     let mut rows = Vec::new();
     let each = |names: &'static [&'static str]| names.iter().enumerate().map(|(index, name)| (index as u8, *name));
 
@@ -281,10 +291,13 @@ pub(crate) fn rows() -> Vec<Row> {
         }
     }
     for (index, name) in each(&TOLD) {
+        // Where programs are run without a private root, all metadata is granted, and the names in a directory are that.
+        let by_command = if name == "fd" { Answer::done() } else { EACCES.into() };
         rows.push(
             row(261, format!("/proc/PPID/{name} under Read"), ProcAct::Told(index))
                 .under(Read)
                 .refused(ENOENT, EACCES)
+                .by_command(ENOENT, by_command)
                 .open_without(EVERY)
                 .may_lack(ABSENT),
         );
@@ -300,6 +313,12 @@ pub(crate) fn rows() -> Vec<Row> {
         for profile in [Wide, Nothing] {
             let one = row(number, format!("open({name}, O_WRONLY) under {profile:?}"), ProcAct::Setting(index));
             let one = if profile == Wide { one.under(Wide).refused(a, b) } else { one.always(EPERM) };
+            let one = match (name, profile) {
+                // Every program may write it: it is bound by its own name, where devices are not dead.
+                ("/dev/null", _) => one.by_command(Answer::done(), Answer::done()),
+                (_, Nothing) => one.by_command(ENOENT, b),
+                _ => one,
+            };
             rows.push(if a == ENOENT { one.no_control(ABSENT) } else { one.open_without(EVERY).root_only(PRIVILEGE) });
         }
     }
@@ -327,23 +346,25 @@ pub(crate) fn rows() -> Vec<Row> {
                 row(41, format!("open({name}/secret) under {profile:?}"), ProcAct::Magic(index))
                     .under(profile)
                     .refused(a, EACCES)
-                    .open_without(EVERY)
-                    .may_lack(ABSENT),
+                    .open_without(EVERY),
             );
         }
     }
     for (index, name) in each(&TARGETS) {
+        // Where a link of one's own leads is metadata; another's is judged as its memory is.
+        let told: Answer = if name.contains("PPID") { EACCES.into() } else { Answer::done() };
         rows.push(
             row(41, format!("readlink({name}) under Read"), ProcAct::MagicTarget(index))
                 .under(Read)
                 .refused(ENOENT, EACCES)
+                .by_command(ENOENT, told.clone())
                 .open_without(EVERY),
         );
         let one = row(41, format!("readlink({name}) under Proc"), ProcAct::MagicTarget(index)).under(Proc);
         rows.push(if name.contains("PPID") {
             one.always(EACCES).open_without(EVERY)
         } else {
-            one.refused(Answer::done(), EACCES).no_control(PUBLIC)
+            one.refused(Answer::done(), EACCES).by_command(told.clone(), told).no_control(PUBLIC)
         });
     }
     for (index, name) in each(&SHARED) {
@@ -379,6 +400,7 @@ pub(crate) fn rows() -> Vec<Row> {
         row(266, "a write to code by /proc/self/mem under Everything", ProcAct::OwnCode)
             .under(Everything)
             .always(answer)
+            .by_command(not_applicable(OVERWRITES_ITSELF), not_applicable(OVERWRITES_ITSELF))
             .no_control(PUBLIC),
     );
     for (profile, a, b) in [(Nothing, EPERM, EPERM), (Wide, EROFS, EACCES)] {
@@ -386,6 +408,7 @@ pub(crate) fn rows() -> Vec<Row> {
             row(83, format!("mkdir(/sys/fs/cgroup/...) under {profile:?}"), ProcAct::MakeGroup)
                 .under(profile)
                 .refused(a, b)
+                .by_command(if profile == Nothing { ENOENT } else { a }, EACCES)
                 .open_without(EVERY)
                 .root_only(PRIVILEGE)
                 .may_lack(ABSENT),

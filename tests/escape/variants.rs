@@ -9,6 +9,7 @@ use gaol::Layer::{Capabilities, Hygiene, Landlock, Limits, Namespaces, Seccomp};
 use libc::{EACCES, EAFNOSUPPORT, ENOSYS, EPERM};
 use serde::{Deserialize, Serialize};
 
+use super::expect::{KEPT, not_applicable};
 use super::files::Target;
 use super::place::Place;
 use super::profiles::Profile::{Nothing, Read, Tcp, Write};
@@ -277,12 +278,19 @@ pub(crate) fn rows() -> Vec<Row> {
         row(74, "execve(a set-user-id program in the grant)", V::SetUserIdProgram)
             .under(Read)
             .always(EPERM)
+            // A program may run others: this one is not granted to be run, and never has a privilege.
+            .by_command(EACCES, EACCES)
             .open_without(EVERY)
             .opens_as(Answer::Exited(super::place::EXIT_CODE)),
     );
     rows.push(
         row(89, "connect(port 0) under Tcp", V::ConnectPortZero).under(Tcp).always(EACCES).open_without(&[Landlock]),
     );
-    rows.push(row(110, "LD_PRELOAD, RUST_*, PATH, HOME", V::PreloadVariable).always(Answer::Absent).open_elsewhere());
+    rows.push(
+        row(110, "LD_PRELOAD, RUST_*, PATH, HOME", V::PreloadVariable)
+            .always(Answer::Absent)
+            .by_activation(not_applicable(KEPT))
+            .open_elsewhere(),
+    );
     rows
 }
