@@ -28,7 +28,7 @@ pub(crate) const NO_CHANNEL: &str = "there is no channel: nobody waits for a rep
 pub(crate) const KEPT: &str = "an activation takes nothing away that the process has already";
 pub(crate) const OF_CALLS: &str = "it is a limit of calls";
 pub(crate) const NAMES_ITS_ARGUMENT: &str = "only a function has arguments to name";
-const OWN_CALLS: &str = "the row makes the calls itself, of a fresh function";
+const OWN_CALLS: &str = "the row is about calls, and what they hand over";
 const SWEEPS: &str = "of what the row sweeps over some is allowed there";
 pub(crate) const STREAMS: &str = "a command's streams are what the application makes them";
 pub(crate) const ALL_METADATA: &str = "without namespaces a program is run only where all metadata is granted";
@@ -37,9 +37,8 @@ pub(crate) const ALL_METADATA: &str = "without namespaces a program is run only 
 pub(super) fn derived(row: &Row, way: Way, tier: Tier) -> Expected {
     let fresh = row.by_fresh(tier).clone();
     match way {
-        Way::FRESH => fresh.into(),
-        _ if row.profile.has_its_own_calls() => not_applicable(OWN_CALLS),
         Way::Function(_) => fresh.into(),
+        _ if row.profile.has_its_own_calls() => not_applicable(OWN_CALLS),
         Way::Command | Way::Activation => {
             not_for_processes(row, way).map_or_else(|| Expected::Answer(of_process(fresh)), Expected::NotApplicable)
         }

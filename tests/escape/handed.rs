@@ -14,10 +14,11 @@ use super::files::Target;
 use super::hands::{HANDS, Hand, hand_out};
 use super::options::requests_on;
 use super::place::Place;
-use super::profiles::Profile::Handed;
+use super::profiles::Profile;
 use super::row::{Answer, Row, row};
 use super::sweep::sweep;
 use super::toolbox::{Attempt, Refusal, Seen, c_path, call, open};
+use super::way::Process;
 use super::{Act, perform as perform_act};
 
 /// Who is told of what happens to a descriptor, and how that is set.
@@ -87,15 +88,41 @@ pub(crate) enum HandAct {
 
 static HELD: Mutex<Vec<(Hand, i32)>> = Mutex::new(Vec::new());
 
+type Handed = Vec<(Hand, Fd<OwnedFd>)>;
+
 /// Performs an act with one descriptor of each kind at hand.
-pub(crate) fn attempt(act: Act, place: &Place) -> gaol::Result<Seen> {
-    with_handed(act, place, hand_out(place))
+pub(crate) fn attempt(process: Process, act: Act, place: &Place) -> gaol::Result<Seen> {
+    let seen = match process {
+        Process::Fresh => fresh(vec![act], place, hand_out(place)),
+        Process::Reused => reused(vec![act], place, hand_out(place)),
+        Process::Exec => exec(vec![act], place, hand_out(place)),
+    };
+    seen.map(|mut seen| seen.remove(0))
+}
+
+/// Performs acts one after the other in one process, with the same descriptors.
+pub(crate) fn attempt_all(acts: Vec<Act>, place: &Place) -> gaol::Result<Vec<Seen>> {
+    exec(acts, place, hand_out(place))
 }
 
 #[sandboxed(time = "20s")]
-fn with_handed(act: Act, place: &Place, handed: Vec<(Hand, Fd<OwnedFd>)>) -> gaol::Result<Seen> {
+fn fresh(acts: Vec<Act>, place: &Place, handed: Handed) -> gaol::Result<Vec<Seen>> {
+    Ok(perform_with(acts, place, &handed))
+}
+
+#[sandboxed(time = "20s", process = "reused")]
+fn reused(acts: Vec<Act>, place: &Place, handed: Handed) -> gaol::Result<Vec<Seen>> {
+    Ok(perform_with(acts, place, &handed))
+}
+
+#[sandboxed(time = "20s", process = "exec")]
+fn exec(acts: Vec<Act>, place: &Place, handed: Handed) -> gaol::Result<Vec<Seen>> {
+    Ok(perform_with(acts, place, &handed))
+}
+
+fn perform_with(acts: Vec<Act>, place: &Place, handed: &Handed) -> Vec<Seen> {
     *HELD.lock().expect("one thread") = handed.iter().map(|(hand, fd)| (*hand, fd.as_raw_fd())).collect();
-    Ok(perform_act(act, place))
+    acts.into_iter().map(|act| perform_act(act, place)).collect()
 }
 
 /// The number of a descriptor here, or one that nothing has.
@@ -322,7 +349,7 @@ pub(crate) fn rows() -> Vec<Row> {
     const PRIVILEGE: &str = "the kernel asks for a privilege";
     let mut rows = Vec::new();
     let handed = |number: u16, name: String, act: HandAct, answer: Answer| {
-        row(number, format!("{name}, handed over"), act).under(Handed).always(answer).open_without(EVERY)
+        row(number, format!("{name}, handed over"), act).under(Profile::Handed).always(answer).open_without(EVERY)
     };
 
     let owners = [Owner::SetOwn, Owner::SetOwnGroup, Owner::SetOwnEx, Owner::SetSignal];

@@ -81,29 +81,31 @@ impl Profile {
 /// Performs an act under a profile in a sandboxed function, and says what the caller gets to see.
 pub(crate) fn attempt(process: Process, profile: Profile, act: Act, place: &Place) -> Answer {
     Answer::of(match process {
-        _ if profile.has_its_own_calls() => attempt_by_its_own(profile, act, place),
+        _ if profile.has_its_own_calls() => attempt_by_its_own(process, profile, act, place),
         Process::Fresh => fresh::attempt(profile, act, place),
         Process::Reused => reused::attempt(profile, act, place),
         Process::Exec => exec::attempt(profile, act, place),
     })
 }
 
-fn attempt_by_its_own(profile: Profile, act: Act, place: &Place) -> gaol::Result<Seen> {
+fn attempt_by_its_own(process: Process, profile: Profile, act: Act, place: &Place) -> gaol::Result<Seen> {
     match profile {
-        Profile::Handed => handed::attempt(act, place),
-        Profile::Listen => supervisor::listen(act, place),
-        Profile::Beside => supervisor::beside(act, place),
+        Profile::Handed => handed::attempt(process, act, place),
+        Profile::Listen => supervisor::listen(process, act, place),
+        Profile::Beside => supervisor::beside(process, act, place),
         Profile::Again => supervisor::again(act, place),
-        Profile::AnotherThread => supervisor::another_thread(act, place),
-        _ => supervisor::few_threads(act, place),
+        Profile::AnotherThread => supervisor::another_thread(process, act, place),
+        _ => supervisor::few_threads(process, act, place),
     }
 }
 
 /// Performs acts one after the other in one process of a function of its own, which is for acts that leave the next ones as they were.
 pub(crate) fn attempt_all(profile: Profile, acts: Acts, place: &Place) -> Vec<Answer> {
-    exec_all::attempt(profile, acts, place)
-        .map(|seen| seen.into_iter().map(|seen| Answer::of(Ok(seen))).collect())
-        .unwrap_or_default()
+    let seen = match profile {
+        Profile::Handed => handed::attempt_all(acts, place),
+        _ => exec_all::attempt(profile, acts, place),
+    };
+    seen.map(|seen| seen.into_iter().map(|seen| Answer::of(Ok(seen))).collect()).unwrap_or_default()
 }
 
 type Acts = Vec<Act>;

@@ -65,7 +65,7 @@ impl Run<'_> {
                 let is_refused = matches!(expected, Expected::Answer(Answer::Errno(_) | Answer::Absent));
                 let has_tier = *tier == Tier::B || self.namespaces;
                 // What uses something up leaves less of it.
-                let is_harmless = !matches!(row.act, Act::Resource(_) | Act::Protocol(_));
+                let is_harmless = !matches!(row.act, Act::Resource(_) | Act::Protocol(_) | Act::Supervisor(_));
                 if is_refused && is_harmless && has_tier {
                     groups.entry((row.profile, *tier)).or_default().push(index);
                 }
@@ -135,7 +135,8 @@ impl Run<'_> {
         let (profile, without) = conditions;
         let mut seen = Vec::new();
         let got = match way {
-            Way::REUSED => self.kept(profile, without, row.act),
+            // Its first call is a part of the row.
+            Way::REUSED if profile != Profile::Again => self.kept(profile, without, row.act),
             Way::Function(process) => call(process, profile, without, row.act, self.prepared),
             Way::Command => self.stages.command(conditions, (vec![row.act], itself), place, &mut seen)?,
             Way::Activation => self.stages.activated(conditions, vec![row.act], place, &mut seen)?,

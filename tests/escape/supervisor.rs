@@ -13,11 +13,13 @@ use gaol::Layer::{Capabilities, Hygiene, Landlock, Limits, Namespaces, Seccomp};
 use gaol::sandboxed;
 use serde::{Deserialize, Serialize};
 
+use super::expect::not_applicable;
 use super::forgery::{CHANNEL, RETURNED, frame, send};
 use super::place::Place;
 use super::profiles::Profile::{Again, AnotherThread, Beside, FewThreads, Listen};
 use super::row::{Answer, Row, row};
 use super::toolbox::{Attempt, Refusal, Seen, call, exit_now};
+use super::way::{Process, Way};
 use super::{Act, perform as perform_act};
 
 /// What is done to whoever answers.
@@ -60,16 +62,29 @@ fn listened_on() -> String {
     format!("tcp:{}", port())
 }
 
-#[sandboxed(listen = listened_on(), threads = 8, time = "60s")]
-fn listens(act: Act, place: &Place, port: u16) -> gaol::Result<Seen> {
-    PORT_HERE.store(usize::from(port), Ordering::Relaxed);
-    Ok(perform_act(act, place))
-}
+/// The functions of one kind of process.
+macro_rules! functions {
+    ($($process:ident $kind:tt;)*) => { $(mod $process {
+        use super::*;
 
-#[sandboxed(threads = 8, time = "60s")]
-fn starts_threads(act: Act, place: &Place) -> gaol::Result<Seen> {
-    Ok(perform_act(act, place))
+        #[sandboxed(listen = listened_on(), threads = 8, time = "60s", process = $kind)]
+        pub(super) fn listens(act: Act, place: &Place, port: u16) -> gaol::Result<Seen> {
+            PORT_HERE.store(usize::from(port), Ordering::Relaxed);
+            Ok(perform_act(act, place))
+        }
+
+        #[sandboxed(threads = 8, time = "60s", process = $kind)]
+        pub(super) fn starts_threads(act: Act, place: &Place) -> gaol::Result<Seen> {
+            Ok(perform_act(act, place))
+        }
+
+        #[sandboxed(time = "20s", stderr = "null", process = $kind)]
+        pub(super) fn is_called_by_two_threads(act: Act, place: &Place) -> gaol::Result<Seen> {
+            Ok(perform_act(act, place))
+        }
+    })* };
 }
+functions! { fresh "fresh"; reused "reused"; exec "exec"; }
 
 #[sandboxed(process = "reused", time = "1s")]
 fn is_called_again(act: Act, place: &Place, padding: Vec<u8>) -> gaol::Result<Seen> {
@@ -77,37 +92,40 @@ fn is_called_again(act: Act, place: &Place, padding: Vec<u8>) -> gaol::Result<Se
     Ok(perform_act(act, place))
 }
 
-#[sandboxed(time = "20s", stderr = "null")]
-fn is_called_by_two_threads(act: Act, place: &Place) -> gaol::Result<Seen> {
-    Ok(perform_act(act, place))
-}
-
 /// The port, in the child.
 static PORT_HERE: AtomicUsize = AtomicUsize::new(0);
 
-pub(crate) fn listen(act: Act, place: &Place) -> gaol::Result<Seen> {
-    listens(act, place, port())
+pub(crate) fn listen(process: Process, act: Act, place: &Place) -> gaol::Result<Seen> {
+    match process {
+        Process::Fresh => fresh::listens(act, place, port()),
+        Process::Reused => reused::listens(act, place, port()),
+        Process::Exec => exec::listens(act, place, port()),
+    }
 }
 
-pub(crate) fn few_threads(act: Act, place: &Place) -> gaol::Result<Seen> {
-    starts_threads(act, place)
+pub(crate) fn few_threads(process: Process, act: Act, place: &Place) -> gaol::Result<Seen> {
+    match process {
+        Process::Fresh => fresh::starts_threads(act, place),
+        Process::Reused => reused::starts_threads(act, place),
+        Process::Exec => exec::starts_threads(act, place),
+    }
 }
 
 /// An honest call, while others end with their questions unanswered, one after the other.
-pub(crate) fn beside(act: Act, place: &Place) -> gaol::Result<Seen> {
+pub(crate) fn beside(process: Process, act: Act, place: &Place) -> gaol::Result<Seen> {
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let hostile = scope.spawn(|| {
             let mut ends = 0;
             while !over.load(Ordering::Relaxed) || ends == 0 {
-                let end = Answer::of(listen(SupervisorAct::EndWhilePending.into(), place));
+                let end = Answer::of(listen(process, SupervisorAct::EndWhilePending.into(), place));
                 assert_eq!(end, Answer::Exited(7), "what ends its process ends it");
                 ends += 1;
             }
         });
-        let mut honest = starts_threads(act, place);
+        let mut honest = few_threads(process, act, place);
         for _ in 0..20 {
-            honest = honest.and_then(|_| starts_threads(act, place));
+            honest = honest.and_then(|_| few_threads(process, act, place));
         }
         over.store(true, Ordering::Relaxed);
         hostile.join().expect("the other calls end as they should");
@@ -122,9 +140,14 @@ pub(crate) fn again(act: Act, place: &Place) -> gaol::Result<Seen> {
 }
 
 /// A call by a thread, after the thread that made the template and its worker has ended.
-pub(crate) fn another_thread(act: Act, place: &Place) -> gaol::Result<Seen> {
-    std::thread::scope(|scope| scope.spawn(|| is_called_by_two_threads(act, place)).join().expect("no panic"))?;
-    std::thread::scope(|scope| scope.spawn(|| is_called_by_two_threads(act, place)).join().expect("no panic"))
+pub(crate) fn another_thread(process: Process, act: Act, place: &Place) -> gaol::Result<Seen> {
+    let call = || match process {
+        Process::Fresh => fresh::is_called_by_two_threads(act, place),
+        Process::Reused => reused::is_called_by_two_threads(act, place),
+        Process::Exec => exec::is_called_by_two_threads(act, place),
+    };
+    std::thread::scope(|scope| scope.spawn(call).join().expect("no panic"))?;
+    std::thread::scope(|scope| scope.spawn(call).join().expect("no panic"))
 }
 
 pub(crate) fn perform(act: SupervisorAct, _place: &Place) -> Attempt {
@@ -183,6 +206,13 @@ fn is_listening(fd: i32) -> Result<bool, Refusal> {
     Ok(value != 0)
 }
 
+/// Gives the port up, which the next act in a kept process asks for.
+fn close<const COUNT: usize>(descriptors: [i32; COUNT]) {
+    for fd in descriptors {
+        let _ = call!(libc::SYS_close, fd);
+    }
+}
+
 /// One thread has the number mean now the one socket, now the other; another has it listen.
 fn swap_sockets() -> Attempt {
     const NUMBER: i32 = 50;
@@ -196,7 +226,9 @@ fn swap_sockets() -> Attempt {
         },
         || call!(libc::SYS_listen, NUMBER, 1),
     )?;
-    if is_listening(other)? { Ok("a socket that was not bound listens".into()) } else { Err(Refusal::Absent) }
+    let won = is_listening(other)?;
+    close([granted, other, NUMBER]);
+    if won { Ok("a socket that was not bound listens".into()) } else { Err(Refusal::Absent) }
 }
 
 /// One thread dissolves the socket, by which its port is given up; another has it listen.
@@ -215,7 +247,9 @@ fn change_socket() -> Attempt {
     let mut length = 16_u32;
     call!(libc::SYS_getsockname, fd, address.as_mut_ptr(), &raw mut length)?;
     let port = u16::from_be_bytes([address[2], address[3]]);
-    if is_listening(fd)? && usize::from(port) != PORT_HERE.load(Ordering::Relaxed) {
+    let listens = is_listening(fd)?;
+    close([fd]);
+    if listens && usize::from(port) != PORT_HERE.load(Ordering::Relaxed) {
         Ok(format!("it listens on port {port}"))
     } else {
         Err(Refusal::Absent)
@@ -295,6 +329,7 @@ pub(crate) fn rows() -> Vec<Row> {
     use SupervisorAct as S;
     const EVERY: &[gaol::Layer] = &[Hygiene, Namespaces, Capabilities, Limits, Landlock, Seccomp];
     const PARENT: &str = "no layer: it is whoever answers that must go on";
+    const ONE_CALL: &str = "no such process reads another request";
     vec![
         row(131, "listen on the granted port", S::ListenGranted)
             .under(Listen)
@@ -324,10 +359,14 @@ pub(crate) fn rows() -> Vec<Row> {
         row(128, "an answer, and no other request is read", S::NeverReadAgain)
             .under(Again)
             .always(Answer::TimedOut)
+            .by(Way::FRESH, not_applicable(ONE_CALL), not_applicable(ONE_CALL))
+            .by(Way::EXEC, not_applicable(ONE_CALL), not_applicable(ONE_CALL))
             .no_control(PARENT),
         row(128, "an answer, and an end of the channel that takes no more", S::HangUp)
             .under(Again)
             .always(Answer::done())
+            .by(Way::FRESH, not_applicable(ONE_CALL), not_applicable(ONE_CALL))
+            .by(Way::EXEC, not_applicable(ONE_CALL), not_applicable(ONE_CALL))
             .no_control(PARENT),
         row(135, "a call, after the thread that made the template has ended", S::OneThread)
             .under(AnotherThread)
