@@ -29,7 +29,6 @@ pub(crate) const KEPT: &str = "an activation takes nothing away that the process
 pub(crate) const OF_CALLS: &str = "it is a limit of calls";
 pub(crate) const NAMES_ITS_ARGUMENT: &str = "only a function has arguments to name";
 const OWN_CALLS: &str = "the row is about calls, and what they hand over";
-const SWEEPS: &str = "of what the row sweeps over some is allowed there";
 pub(crate) const STREAMS: &str = "a command's streams are what the application makes them";
 pub(crate) const ALL_METADATA: &str = "without namespaces a program is run only where all metadata is granted";
 
@@ -51,7 +50,6 @@ fn not_for_processes(row: &Row, way: Way) -> Option<&'static str> {
         (Act::Protocol(_), ..) => Some(NO_CHANNEL),
         (_, Profile::Reply, _) | (_, Profile::Time, Way::Activation) => Some(OF_CALLS),
         (Act::Inherited(_), _, Way::Activation) => Some(KEPT),
-        (Act::Table(..) | Act::Sweep(..), ..) => Some(SWEEPS),
         _ => None,
     }
 }

@@ -17,7 +17,7 @@ use super::place::Place;
 use super::profiles::Profile;
 use super::row::{Answer, Row, row};
 use super::sweep::sweep;
-use super::toolbox::{Attempt, Refusal, Seen, c_path, call, open};
+use super::toolbox::{Attempt, Refusal, Seen, c_path, call, landlock_abi, open};
 use super::way::Process;
 use super::{Act, perform as perform_act};
 
@@ -336,10 +336,6 @@ fn reaches(answer: Result<usize, Refusal>, own: i32) -> Attempt {
         Err(Refusal::Errno(errno)) if errno == own => Ok("the kernel's own answer".into()),
         Err(refusal) => Err(refusal),
     }
-}
-
-fn landlock_abi() -> usize {
-    call!(libc::SYS_landlock_create_ruleset, 0, 0, 1).unwrap_or(0)
 }
 
 pub(crate) fn rows() -> Vec<Row> {

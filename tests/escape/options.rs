@@ -1,13 +1,13 @@
 //! Rows 76, 78, 220–231, 240–244: calls that do a hundred things, by every one of the hundred.
 
 use gaol::Layer::{Capabilities, Hygiene, Landlock, Limits, Namespaces, Seccomp};
-use libc::{EACCES, EAFNOSUPPORT, EINVAL, ENOSYS, EPERM};
+use libc::{EACCES, EAFNOSUPPORT, EINVAL, ENOSYS, EOPNOTSUPP, EPERM, ESRCH};
 use serde::{Deserialize, Serialize};
 
 use super::place::Place;
 use super::profiles::Profile::{Nothing, Tcp, Wide};
-use super::row::{Row, row};
-use super::sweep::{Attempted, sweep};
+use super::row::{Row, Tier, row};
+use super::sweep::{Attempted, all_but, sweep};
 use super::toolbox::{Refusal, Seen, call};
 
 /// What is gone through.
@@ -83,7 +83,7 @@ const REQUESTS_ALLOWED: [u32; 7] = [0x5401, 0x802C_542A, 0x5413, 0x541B, 0x5421,
 const COMMANDS_ALLOWED: [i32; 12] = [0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030];
 
 fn named(name: impl std::fmt::Debug, answer: Result<usize, Refusal>) -> Attempted {
-    Attempted(format!("{name:?}"), answer)
+    Attempted(format!("{name:?}").trim_matches('"').to_owned(), answer)
 }
 
 fn pipe() -> i32 {
@@ -366,6 +366,50 @@ fn arch_prctl(_buffer: *mut u64) -> Vec<Attempted> {
     vec![named("arch_prctl", Err(Refusal::Errno(EPERM)))]
 }
 
+/// What a program gets otherwise than a function: what it may do, which the kernel answers, and what the filter answers in other words.
+fn of_programs(act: Sweep, tier: Tier) -> Vec<(&'static str, Option<i32>)> {
+    // Nobody else has a number in its pid namespace. Without one the kernel tells whose group and session somebody is of.
+    let of_parent = if tier == Tier::A { Some(ESRCH) } else { None };
+    match act {
+        // PDEATHSIG, both ways, SECCOMP, CAPBSET_READ, SECUREBITS and NO_NEW_PRIVS, both ways.
+        Sweep::Prctl => ["1", "2", "21", "23", "27", "38", "39"].map(|option| (option, None)).into(),
+        // The loader says where thread-local storage begins, and does without shadow stacks.
+        Sweep::ArchPrctl if cfg!(target_arch = "x86_64") => vec![
+            ("SET_FS", None),
+            ("SHSTK_ENABLE", Some(EINVAL)),
+            ("SHSTK_DISABLE", Some(EINVAL)),
+            ("SHSTK_STATUS", Some(EINVAL)),
+        ],
+        // F_GETPIPE_SZ.
+        Sweep::Fcntl => vec![("1032", None)],
+        // TIOCGPGRP; and FICLONE, as of a file system that has it not.
+        Sweep::Ioctl => vec![("0x540f", None), ("0x40049409", Some(EOPNOTSUPP))],
+        // Another filter takes away; one that asks is no filter.
+        Sweep::Seccomp => vec![
+            ("GET_ACTION_AVAIL", None),
+            ("TSYNC", None),
+            ("GET_NOTIF_SIZES", Some(EINVAL)),
+            ("NEW_LISTENER", Some(EINVAL)),
+        ],
+        Sweep::Questions => vec![
+            ("getrusage(CHILDREN)", None),
+            ("times", None),
+            ("getpgid(parent)", of_parent),
+            ("getsid(parent)", of_parent),
+        ],
+        _ => Vec::new(),
+    }
+}
+
+/// The same of a process that has put itself under a profile, and may enter a narrower one.
+fn of_activations(act: Sweep) -> Vec<(&'static str, Option<i32>)> {
+    match act {
+        // NO_NEW_PRIVS.
+        Sweep::Prctl => vec![("38", None)],
+        _ => Vec::new(),
+    }
+}
+
 pub(crate) fn rows() -> Vec<Row> {
     const EVERY: &[gaol::Layer] = &[Hygiene, Namespaces, Capabilities, Limits, Landlock, Seccomp];
     const PRIVILEGE: &str = "an unprivileged user is refused some of them by the kernel itself";
@@ -395,7 +439,15 @@ pub(crate) fn rows() -> Vec<Row> {
     for (number, name, act, errno) in sweeps {
         for profile in [Nothing, Wide] {
             let name = format!("{name} under {profile:?}");
-            let one = row(number, name, (act, errno)).under(profile).always(errno).open_without(EVERY);
+            let but = |others: Vec<(&str, Option<i32>)>| {
+                all_but(errno, usize::MAX, others.into_iter().map(|(name, errno)| (name.to_owned(), errno)))
+            };
+            let one = row(number, name, (act, errno))
+                .under(profile)
+                .always(errno)
+                .by_command(but(of_programs(act, Tier::A)), but(of_programs(act, Tier::B)))
+                .by_activation(but(of_activations(act)))
+                .open_without(EVERY);
             rows.push(match act {
                 Sweep::PrctlPrivileged => one.root_only(RESOURCES).may_lack(RESOURCES),
                 Sweep::Prctl | Sweep::Ioctl => one.root_only(PRIVILEGE),

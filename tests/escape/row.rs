@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Act;
 use super::expect::{self, Expected};
 use super::profiles::Profile;
-use super::toolbox::{Seen, errno_name};
+use super::toolbox::{Apart, Seen, errno_name};
 use super::way::Way;
 
 /// With namespaces, or without them.
@@ -34,6 +34,8 @@ pub(crate) enum Answer {
     Done(String),
     Errno(i32),
     Absent,
+    /// Of many attempts some got another answer than the rest.
+    Apart(Apart),
     Killed(i32),
     Exited(i32),
     Violation,
@@ -57,6 +59,7 @@ impl Answer {
     pub(crate) fn matches(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Done(_), Self::Done(_)) | (Self::NotRun(_), Self::NotRun(_)) => true,
+            (Self::Apart(one), Self::Apart(other)) => one.is(other),
             (one, other) => one == other,
         }
     }
@@ -67,7 +70,7 @@ impl Answer {
             Ok(Seen::Done(proof)) => return Self::Done(proof),
             Ok(Seen::Errno(errno)) => return Self::Errno(errno),
             Ok(Seen::Absent) => return Self::Absent,
-            Ok(Seen::Split(which)) => return Self::Other(which),
+            Ok(Seen::Apart(apart)) => return Self::Apart(apart),
             Err(error) => error,
         };
         match error {
@@ -99,6 +102,7 @@ impl fmt::Display for Answer {
                 write!(f, "Done({short})")
             }
             Self::Errno(errno) => f.write_str(&errno_name(*errno)),
+            Self::Apart(apart) => apart.fmt(f),
             Self::Killed(signal) => write!(f, "killed by signal {signal}"),
             Self::Exited(code) => write!(f, "exited with {code}"),
             Self::NotRun(message) => write!(f, "not run: {message}"),

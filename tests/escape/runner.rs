@@ -122,7 +122,7 @@ impl Run<'_> {
             return Ok(());
         }
         // How the program of a command ends is seen where it performs the act itself.
-        let itself = !matches!(expected, Answer::Done(_) | Answer::Errno(_) | Answer::Absent);
+        let itself = !matches!(expected, Answer::Done(_) | Answer::Errno(_) | Answer::Absent | Answer::Apart(_));
         let got = self.attempt(row, way, (row.profile, without(way, tier)), itself)?;
         self.report.attempt(row, way, tier, &got, &expected);
         Ok(())
@@ -161,7 +161,7 @@ impl Run<'_> {
         match got {
             Answer::Errno(_) | Answer::Absent if *served < MOST_ACTS => {}
             // What has reached its aim has changed its process.
-            Answer::Errno(_) | Answer::Absent | Answer::Done(_) | Answer::Panicked => {
+            Answer::Errno(_) | Answer::Absent | Answer::Apart(_) | Answer::Done(_) | Answer::Panicked => {
                 call(ProtocolAct::Exit(0).into());
                 *served = 0;
             }

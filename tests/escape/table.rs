@@ -6,13 +6,13 @@
 use std::collections::BTreeMap;
 
 use gaol::Layer::{Capabilities, Hygiene, Landlock, Limits, Namespaces, Seccomp};
-use libc::{ENOSYS, EPERM, c_long};
+use libc::{EACCES, ENOSYS, EOPNOTSUPP, EPERM, c_long};
 use serde::{Deserialize, Serialize};
 
 use super::profiles::Profile::{Nothing, Wide};
 use super::row::{Answer, Row, row};
-use super::sweep::{Attempted, sweep};
-use super::toolbox::{Seen, raw};
+use super::sweep::{Attempted, all_but, sweep};
+use super::toolbox::{Seen, landlock_abi, raw};
 
 /// The newest call that there is a name for: `listns`, Linux 6.19.
 const NEWEST: c_long = 470;
@@ -140,7 +140,71 @@ const HERE: &[(Class, Calls)] = &[
 #[cfg(not(target_arch = "x86_64"))]
 const HERE: &[(Class, Calls)] = &[];
 
+/// What a program gets otherwise than a function: calls that it may make, which the kernel answers, and such as the filter answers in other
+/// words, that common programs know what to make of.
+#[rustfmt::skip]
+const OF_PROGRAMS: &[(Class, Option<i32>, Calls)] = &[
+    // Files are watched by looking at them.
+    (Class::Watching, Some(ENOSYS), calls!(SYS_inotify_init1)),
+    // As of a file system that has none.
+    (Class::Attributes, Some(EOPNOTSUPP), calls!(SYS_setxattr SYS_lsetxattr SYS_fsetxattr SYS_getxattr SYS_lgetxattr SYS_fgetxattr
+        SYS_listxattr SYS_llistxattr SYS_flistxattr SYS_removexattr SYS_lremovexattr SYS_fremovexattr)),
+    // As of a kernel that has none.
+    (Class::Memory, Some(ENOSYS), calls!(SYS_get_mempolicy SYS_set_mempolicy SYS_pkey_alloc)),
+    // They wake whoever sets them. -1 is no clock, whoever says so.
+    (Class::Timers, None, calls!(SYS_timer_create SYS_timer_settime SYS_timer_gettime SYS_timer_getoverrun SYS_timer_delete
+        SYS_timerfd_create SYS_timerfd_settime SYS_timerfd_gettime SYS_getitimer SYS_setitimer SYS_times)),
+    // Constants.
+    (Class::Scheduling, None, calls!(SYS_sched_get_priority_max SYS_sched_get_priority_min)),
+    (Class::Pipes, None, calls!(SYS_signalfd4)),
+    // Programs are run, and wait for each other, and signal each other: to whom it may go is not the filter's to say.
+    (Class::Processes, None, calls!(SYS_execve SYS_wait4 SYS_setpgid SYS_setsid SYS_getsid SYS_getpgid SYS_umask SYS_kill SYS_tkill
+        SYS_tgkill)),
+    // With -1 for an argument they ask what the children have used, and which personality it is.
+    (Class::Processes, None, calls!(SYS_getrusage SYS_personality)),
+    // A program has paths, its own, and may write `/dev/null`.
+    (Class::Files, None, calls!(SYS_truncate SYS_unlinkat SYS_symlinkat SYS_faccessat SYS_faccessat2 SYS_readlinkat SYS_chdir SYS_fchdir
+        SYS_fstatfs SYS_getdents64 SYS_openat SYS_flock SYS_fallocate SYS_msync)),
+];
+
+#[cfg(target_arch = "x86_64")]
+#[rustfmt::skip]
+const OF_PROGRAMS_HERE: &[(Class, Option<i32>, Calls)] = &[
+    (Class::Watching, Some(ENOSYS), calls!(SYS_inotify_init)),
+    (Class::Timers, None, calls!(SYS_alarm)),
+    (Class::Files, None, calls!(SYS_open SYS_stat SYS_lstat SYS_access SYS_getdents SYS_rename SYS_rmdir SYS_link SYS_unlink SYS_symlink
+        SYS_readlink SYS_renameat SYS_sync_file_range)),
+];
+#[cfg(not(target_arch = "x86_64"))]
+const OF_PROGRAMS_HERE: &[(Class, Option<i32>, Calls)] = &[];
+
+/// The same in a private root, where a read-only mount keeps times, and nothing else has a name.
+#[rustfmt::skip]
+const OF_PROGRAMS_IN_A_ROOT: &[(Class, Option<i32>, Calls)] = &[
+    (Class::Files, None, calls!(SYS_statfs SYS_utimensat)),
+    #[cfg(target_arch = "x86_64")]
+    (Class::Files, None, calls!(SYS_utime SYS_utimes SYS_futimesat)),
+];
+
+/// The same without one, where nobody judges these.
+const OF_PROGRAMS_WITHOUT_A_ROOT: &[(Class, Option<i32>, Calls)] = &[(Class::Files, Some(EACCES), calls!(SYS_statfs))];
+
+/// What a process that has put itself under a profile gets otherwise than a function: it may have children, and sockets that listen.
+const OF_ACTIVATIONS: &[(Class, Option<i32>, Calls)] =
+    &[(Class::Processes, None, calls!(SYS_wait4)), (Class::Sockets, None, calls!(SYS_accept))];
+
+/// The same where the kernel has these calls: it may enter a narrower profile.
+const OF_ACTIVATIONS_WITH_LANDLOCK: &[(Class, Option<i32>, Calls)] =
+    &[(Class::Probes, None, calls!(SYS_landlock_create_ruleset SYS_landlock_add_rule SYS_landlock_restrict_self))];
+
 impl Class {
+    /// What its sweep sees where these are otherwise.
+    fn but(self, errno: i32, tables: &[&[(Self, Option<i32>, Calls)]]) -> Answer {
+        let others = tables.iter().copied().flatten().filter(|(class, ..)| *class == self);
+        let others = others.flat_map(|(_, errno, calls)| calls.iter().map(|(name, _)| ((*name).to_owned(), *errno)));
+        all_but(errno, self.calls().len(), others)
+    }
+
     fn calls(self) -> Vec<(String, c_long)> {
         let numbered = |number: c_long| (format!("call {number}"), number);
         let named: BTreeMap<c_long, &str> = tables().map(|(_, name, number)| (number, name)).collect();
@@ -169,6 +233,7 @@ pub(crate) fn rows() -> Vec<Row> {
     const EVERY: &[gaol::Layer] = &[Hygiene, Namespaces, Capabilities, Limits, Landlock, Seccomp];
     const PRIVILEGE: &str = "an unprivileged user is refused some of the calls by the kernel itself";
     let mut rows = Vec::new();
+    let narrowing = if landlock_abi() > 0 { OF_ACTIVATIONS_WITH_LANDLOCK } else { &[] };
     let classes = [
         (200, Class::Identity, EPERM),
         (201, Class::Mounts, EPERM),
@@ -194,7 +259,13 @@ pub(crate) fn rows() -> Vec<Row> {
         let profiles: &[_] = if number < 216 { &[Nothing, Wide] } else { &[Nothing] };
         for &profile in profiles {
             let name = format!("every call of {class:?} under {profile:?}");
-            let one = row(number, name, (class, errno)).under(profile).always(errno).open_without(EVERY);
+            let by_command = |of_tier| class.but(errno, &[OF_PROGRAMS, OF_PROGRAMS_HERE, of_tier]);
+            let one = row(number, name, (class, errno))
+                .under(profile)
+                .always(errno)
+                .by_command(by_command(OF_PROGRAMS_IN_A_ROOT), by_command(OF_PROGRAMS_WITHOUT_A_ROOT))
+                .by_activation(class.but(errno, &[OF_ACTIVATIONS, narrowing]))
+                .open_without(EVERY);
             rows.push(match class {
                 Class::Probes => one.may_lack("this kernel lacks the newest of the calls"),
                 Class::Identity | Class::Mounts | Class::Machine | Class::Watching => one.root_only(PRIVILEGE),

@@ -7,6 +7,7 @@
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, CString, OsStr};
+use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 
 use serde::{Deserialize, Serialize};
@@ -21,7 +22,32 @@ pub(crate) enum Seen {
     /// Every call was answered, and what the act looked for is not there.
     Absent,
     /// Some of many attempts were refused, and some were not: a hole in a refusal, and none in a control.
-    Split(String),
+    Apart(Apart),
+}
+
+/// Attempts of which some came out otherwise than the rest.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Apart {
+    /// What was refused with the errno of the sweep.
+    pub(crate) refused: Vec<String>,
+    /// What was not, and the errno that it got instead. In an expectation none means: what the kernel answers, whatever that is.
+    pub(crate) others: Vec<(String, Option<i32>)>,
+}
+
+impl Apart {
+    /// Whether exactly these are apart, each as it is expected to be.
+    pub(crate) fn is(&self, expected: &Self) -> bool {
+        let is = |(name, errno): &(String, Option<i32>), (other, expected): &(String, Option<i32>)| {
+            name == other && (expected.is_none() || errno == expected)
+        };
+        self.others.len() == expected.others.len() && self.others.iter().zip(&expected.others).all(|(a, b)| is(a, b))
+    }
+}
+
+impl fmt::Display for Apart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "not refused: {:?}; refused: {}", self.others, self.refused.join(", "))
+    }
 }
 
 /// Why an act did not reach its aim.
@@ -123,6 +149,11 @@ pub(crate) fn read_some(fd: i32) -> Attempt {
     let count = call!(libc::SYS_read, fd, buffer.as_mut_ptr(), buffer.len())?;
     let _ = call!(libc::SYS_close, fd);
     Ok(String::from_utf8_lossy(&buffer[..count]).into_owned())
+}
+
+/// The version of the kernel's Landlock; 0 where there is none.
+pub(crate) fn landlock_abi() -> usize {
+    call!(libc::SYS_landlock_create_ruleset, 0, 0, 1).unwrap_or(0)
 }
 
 /// Ends the process at once, as an act does whose proof is its exit code.
