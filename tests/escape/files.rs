@@ -10,7 +10,7 @@ use libc::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::expect::{ALL_METADATA, not_applicable};
+use super::expect::all_metadata;
 use super::place::{Place, Plant, not_utf8};
 use super::profiles::Profile::{Metadata, Nothing, Read, ReadKill, ReadPerCall, Write, WriteOnly};
 use super::row::{Row, not_run, row};
@@ -252,7 +252,7 @@ pub(crate) fn rows() -> Vec<Row> {
     ];
     for (number, name, act) in reads {
         // Where all metadata is granted, a directory is.
-        let told = if matches!(act, F::List(_)) { not_applicable(ALL_METADATA) } else { EACCES.into() };
+        let told = if matches!(act, F::List(_)) { all_metadata() } else { EACCES.into() };
         for profile in [Read, ReadPerCall, Write] {
             let named = format!("{name} under {profile:?}");
             rows.push(

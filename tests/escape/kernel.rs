@@ -10,7 +10,7 @@ use gaol::Layer::{Capabilities, Landlock, Limits, Namespaces, Seccomp};
 use libc::{ENOSYS, EPERM, ESRCH};
 use serde::{Deserialize, Serialize};
 
-use super::expect::{ALL_METADATA, not_applicable};
+use super::expect::all_metadata;
 use super::place::{Place, SECRET};
 use super::profiles::Profile::{Nothing, Read, Tcp};
 use super::row::{Answer, Row, row};
@@ -468,7 +468,7 @@ pub(crate) fn rows() -> Vec<Row> {
         row(70, "rt_sigprocmask(block SIGSYS), newfstatat(secret)", K::BlockSigsysAndStat)
             .under(Read)
             .refused(libc::ENOENT, killed.clone())
-            .by_command(libc::ENOENT, not_applicable(ALL_METADATA))
+            .by_command(libc::ENOENT, all_metadata())
             .open_without(&[Namespaces, Landlock, Seccomp]),
     );
 

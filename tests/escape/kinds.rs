@@ -4,7 +4,7 @@ use gaol::Layer::{Capabilities, Landlock, Limits, Namespaces, Seccomp};
 use libc::{EACCES, EAFNOSUPPORT, ENOENT, EPERM, ESRCH};
 
 use super::Act;
-use super::expect::{ALL_METADATA, Expected, not_applicable, of_process};
+use super::expect::{all_metadata, of_process};
 use super::files::{FileAct, Target};
 use super::kernel::KernelAct;
 use super::memory::MemoryAct;
@@ -32,13 +32,13 @@ pub(crate) fn rows() -> Vec<Row> {
         // libc asks for sockets on its own account, so that refusal ends nothing.
         let answer = if errno == EAFNOSUPPORT { errno.into() } else { Answer::Violation };
         // What a program may try, and what others refuse than the filter.
-        let (a, b): (Expected, Expected) = match number {
+        let (a, b): (Answer, Answer) = match number {
             1 => (ENOENT.into(), EACCES.into()),
-            6 => (ENOENT.into(), not_applicable(ALL_METADATA)),
+            6 => (ENOENT.into(), all_metadata()),
             45 => (ESRCH.into(), EPERM.into()),
             71 => (EACCES.into(), EACCES.into()),
-            99 => (Answer::done().into(), Answer::done().into()),
-            _ => (of_process(answer.clone()).into(), of_process(answer.clone()).into()),
+            99 => (Answer::done(), Answer::done()),
+            _ => (of_process(answer.clone()), of_process(answer.clone())),
         };
         let one = row(number, format!("{name} under Kill"), act).under(Kill).always(answer).by_command(a, b);
         rows.push(one.open_without(EVERY));

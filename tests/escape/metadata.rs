@@ -4,7 +4,7 @@ use gaol::Layer::{Landlock, Namespaces, Seccomp};
 use libc::{EACCES, EFAULT, ENAMETOOLONG, ENOENT, ENOSYS, EOPNOTSUPP, EPERM, EROFS};
 use serde::{Deserialize, Serialize};
 
-use super::expect::{ALL_METADATA, not_applicable};
+use super::expect::all_metadata;
 use super::files::Target;
 use super::place::Place;
 use super::profiles::Profile::{Metadata, Nothing, Read, ReadPerCall, Tcp, Write, WriteOnly};
@@ -200,7 +200,7 @@ pub(crate) fn rows() -> Vec<Row> {
                 row(6, format!("{name} under {profile:?}"), act)
                     .under(profile)
                     .refused(ENOENT, b)
-                    .by_command(ENOENT, not_applicable(ALL_METADATA))
+                    .by_command(ENOENT, all_metadata())
                     .open_without(&[Namespaces, Landlock, Seccomp]),
             );
         }
@@ -209,7 +209,7 @@ pub(crate) fn rows() -> Vec<Row> {
                 row(6, format!("{name} under {profile:?}"), act)
                     .under(profile)
                     .always(EPERM)
-                    .by_command(ENOENT, not_applicable(ALL_METADATA))
+                    .by_command(ENOENT, all_metadata())
                     .open_without(&[Namespaces, Landlock, Seccomp]),
             );
         }
@@ -218,7 +218,7 @@ pub(crate) fn rows() -> Vec<Row> {
         row(6, "faccessat2(secret)", M::Faccessat2(T::Secret))
             .under(Read)
             .refused(ENOENT, EACCES)
-            .by_command(ENOENT, not_applicable(ALL_METADATA))
+            .by_command(ENOENT, all_metadata())
             .open_without(&[Namespaces, Landlock, Seccomp]),
     );
     let others = [
@@ -234,7 +234,7 @@ pub(crate) fn rows() -> Vec<Row> {
             // As from a file system that has none.
             M::GetAttribute(_) | M::ListAttributes(_) => (EOPNOTSUPP, EOPNOTSUPP.into()),
             M::Statfs(_) => (ENOENT, EACCES.into()),
-            _ => (ENOENT, not_applicable(ALL_METADATA)),
+            _ => (ENOENT, all_metadata()),
         };
         rows.push(
             row(6, format!("{name} under Read"), act)
@@ -262,7 +262,7 @@ pub(crate) fn rows() -> Vec<Row> {
         row(6, "newfstatat tells what is there from what is not", M::Oracle)
             .under(Read)
             .refused(ENOENT, Answer::done())
-            .by_command(ENOENT, not_applicable(ALL_METADATA))
+            .by_command(ENOENT, all_metadata())
             .open_without(&[Namespaces, Landlock, Seccomp]),
     );
     rows.push(

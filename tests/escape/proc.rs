@@ -11,7 +11,7 @@ use gaol::Layer::{Capabilities, Hygiene, Landlock, Limits, Namespaces, Seccomp};
 use libc::{EACCES, ENOENT, EPERM, EROFS};
 use serde::{Deserialize, Serialize};
 
-use super::expect::not_applicable;
+use super::expect::{all_metadata, not_applicable};
 use super::place::{Place, SECRET};
 use super::profiles::Profile::{Everything, Nothing, Proc, Read, Wide};
 use super::row::{Answer, Row, row};
@@ -291,8 +291,8 @@ pub(crate) fn rows() -> Vec<Row> {
         }
     }
     for (index, name) in each(&TOLD) {
-        // Where programs are run without a private root, all metadata is granted, and the names in a directory are that.
-        let by_command = if name == "fd" { Answer::done() } else { EACCES.into() };
+        // The names in a directory are metadata.
+        let by_command = if name == "fd" { all_metadata() } else { EACCES.into() };
         rows.push(
             row(261, format!("/proc/PPID/{name} under Read"), ProcAct::Told(index))
                 .under(Read)
@@ -352,7 +352,7 @@ pub(crate) fn rows() -> Vec<Row> {
     }
     for (index, name) in each(&TARGETS) {
         // Where a link of one's own leads is metadata; another's is judged as its memory is.
-        let told: Answer = if name.contains("PPID") { EACCES.into() } else { Answer::done() };
+        let told: Answer = if name.contains("PPID") { EACCES.into() } else { all_metadata() };
         rows.push(
             row(41, format!("readlink({name}) under Read"), ProcAct::MagicTarget(index))
                 .under(Read)
@@ -364,7 +364,7 @@ pub(crate) fn rows() -> Vec<Row> {
         rows.push(if name.contains("PPID") {
             one.always(EACCES).open_without(EVERY)
         } else {
-            one.refused(Answer::done(), EACCES).by_command(told.clone(), told).no_control(PUBLIC)
+            one.refused(Answer::done(), EACCES).by_command(Answer::done(), told).no_control(PUBLIC)
         });
     }
     for (index, name) in each(&SHARED) {
