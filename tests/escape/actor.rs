@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::place::Place;
 use super::toolbox::{Seen, call, exit_now};
-use super::{Act, perform};
+use super::{Act, handed, perform};
 
 /// The argument by which this program knows that it is the actor.
 pub(crate) const ARGUMENT: &str = "gaol-matrix-actor";
@@ -85,6 +85,10 @@ pub(crate) fn serve() -> ! {
 /// From the task to the end of the process.
 fn play(task: &Task) -> ! {
     let done = std::panic::catch_unwind(AssertUnwindSafe(|| {
+        // What a process has before it puts itself under a profile.
+        if task.acts.iter().any(|act| matches!(act, Act::Hand(_))) {
+            handed::take(&task.place);
+        }
         if let By::Activated { profile, without } = &task.by {
             let layers: Vec<Layer> = without.iter().map(|index| Layer::ALL[*index]).collect();
             let _guard = gaol::controls::without(&layers);

@@ -28,7 +28,8 @@ pub(crate) const NO_CHANNEL: &str = "there is no channel: nobody waits for a rep
 pub(crate) const KEPT: &str = "an activation takes nothing away that the process has already";
 pub(crate) const OF_CALLS: &str = "it is a limit of calls";
 pub(crate) const NAMES_ITS_ARGUMENT: &str = "only a function has arguments to name";
-const OWN_CALLS: &str = "the row is about calls, and what they hand over";
+const OF_HOW_CALLS_GO: &str = "it is about how calls go";
+const THREE_STREAMS: &str = "nothing is handed to a program but its three streams";
 pub(crate) const STREAMS: &str = "a command's streams are what the application makes them";
 
 /// What a program gets that asks for metadata of whatever there is: without namespaces it is run only where all metadata is granted.
@@ -41,7 +42,6 @@ pub(super) fn derived(row: &Row, way: Way, tier: Tier) -> Expected {
     let fresh = row.by_fresh(tier).clone();
     match way {
         Way::Function(_) => fresh.into(),
-        _ if row.profile.has_its_own_calls() => not_applicable(OWN_CALLS),
         Way::Command | Way::Activation => {
             not_for_processes(row, way).map_or_else(|| Expected::Answer(of_process(fresh)), Expected::NotApplicable)
         }
@@ -52,6 +52,8 @@ pub(super) fn derived(row: &Row, way: Way, tier: Tier) -> Expected {
 fn not_for_processes(row: &Row, way: Way) -> Option<&'static str> {
     match (row.act, row.profile, way) {
         (Act::Protocol(_), ..) => Some(NO_CHANNEL),
+        (_, profile, _) if profile.is_of_calls() => Some(OF_HOW_CALLS_GO),
+        (_, Profile::Handed, Way::Command) => Some(THREE_STREAMS),
         (_, Profile::Reply, _) | (_, Profile::Time, Way::Activation) => Some(OF_CALLS),
         (Act::Inherited(_), _, Way::Activation) => Some(KEPT),
         _ => None,

@@ -120,8 +120,19 @@ fn exec(acts: Vec<Act>, place: &Place, handed: Handed) -> gaol::Result<Vec<Seen>
     Ok(perform_with(acts, place, &handed))
 }
 
-fn perform_with(acts: Vec<Act>, place: &Place, handed: &Handed) -> Vec<Seen> {
+/// Takes one descriptor of each kind into this process for good, for the acts to come.
+pub(crate) fn take(place: &Place) {
+    let handed = hand_out(place);
+    hold(&handed);
+    std::mem::forget(handed);
+}
+
+fn hold(handed: &Handed) {
     *HELD.lock().expect("one thread") = handed.iter().map(|(hand, fd)| (*hand, fd.as_raw_fd())).collect();
+}
+
+fn perform_with(acts: Vec<Act>, place: &Place, handed: &Handed) -> Vec<Seen> {
+    hold(handed);
     acts.into_iter().map(|act| perform_act(act, place)).collect()
 }
 
@@ -443,7 +454,6 @@ pub(crate) fn rows() -> Vec<Row> {
         (256, "connect(other) of TCP", H::ConnectOther(Hand::Tcp), EPERM, plain),
         (256, "connect(AF_UNSPEC) of TCP", H::Dissolve(Hand::Tcp), EPERM, plain),
         (256, "listen on TCP", H::ListenOnTcp, EPERM, plain),
-        (256, "accept from a listener", H::Accept, EPERM, plain),
         (256, "setsockopt(SO_LINGER) of TCP", H::Linger, EPERM, plain),
         (256, "connect(other) of UDP", H::ConnectOther(Hand::Udp), EPERM, plain),
         (256, "connect(AF_UNSPEC) of UDP", H::Dissolve(Hand::Udp), EPERM, plain),
@@ -471,19 +481,28 @@ pub(crate) fn rows() -> Vec<Row> {
             .opens_as(Answer::Exited(super::place::EXIT_CODE)),
     );
     rows.push(
+        handed(256, "accept from a listener".into(), H::Accept, EPERM.into())
+            // It listens since before the activation, and goes on.
+            .by_activation(Answer::done()),
+    );
+    rows.push(
         handed(258, "waitid(a process)".into(), H::WaitThrough, libc::ECHILD.into())
             .no_control("nobody may wait for a process that is not its child"),
     );
     // The address of a message is in memory, where no filter looks: the threat model says so.
     rows.push(
         handed(259, "sendmsg(other) of UDP".into(), H::SendMessage(Hand::Udp), Answer::done())
+            // The message could name anybody, and nothing needs it there.
+            .by_activation(EPERM)
             .no_control("this row shows what is possible, and SECURITY.md says so"),
     );
     // Landlock judges the name of a Unix socket from ABI 9 on.
     let tier_b = if landlock_abi() < 9 { Answer::done() } else { EACCES.into() };
     let name = "sendmsg(other) of Unix datagrams";
     rows.push(
-        handed(259, name.into(), H::SendMessage(Hand::UnixDatagram), EACCES.into()).refused(libc::ENOENT, tier_b),
+        handed(259, name.into(), H::SendMessage(Hand::UnixDatagram), EACCES.into())
+            .refused(libc::ENOENT, tier_b)
+            .by_activation(EPERM),
     );
     rows
 }

@@ -51,6 +51,8 @@ pub(crate) struct Place {
     pub(crate) other_port: u16,
     pub(crate) other_port_v6: Option<u16>,
     pub(crate) udp_port: u16,
+    /// The port that some profiles let be listened on.
+    pub(crate) listened_port: u16,
     pub(crate) unix_stream: PathBuf,
     pub(crate) unix_stream_inside: PathBuf,
     pub(crate) unix_datagram: PathBuf,
@@ -130,6 +132,7 @@ impl Prepared {
             other_port: other.local_addr()?.port(),
             other_port_v6: other_v6.as_ref().and_then(|listener| Some(listener.local_addr().ok()?.port())),
             udp_port: udp.local_addr()?.port(),
+            listened_port: quiet_port(),
             unix_stream,
             unix_stream_inside,
             unix_datagram,
@@ -228,6 +231,12 @@ impl Prepared {
 /// A file name that is not UTF-8.
 pub(crate) fn not_utf8() -> std::ffi::OsString {
     std::ffi::OsString::from_vec(b"secret-\xff\xfe.txt".to_vec())
+}
+
+/// A port that is free, and that the kernel gives to nobody by itself.
+fn quiet_port() -> u16 {
+    let first = 20_000 + (std::process::id() % 10_000) as u16;
+    (first..32_000).find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("a port that is free")
 }
 
 /// A segment that any process of the host's IPC namespace and this user can attach.

@@ -69,6 +69,11 @@ pub(crate) enum Profile {
 }
 
 impl Profile {
+    /// Whether it is about how calls go, and not about what a process may do.
+    pub(crate) fn is_of_calls(self) -> bool {
+        matches!(self, Self::Beside | Self::Again | Self::AnotherThread)
+    }
+
     /// Whether the rows under it make their calls themselves, of functions of their own.
     pub(crate) fn has_its_own_calls(self) -> bool {
         matches!(
@@ -229,9 +234,11 @@ impl Profile {
             Self::Files => json!({ "files": 32 }),
             Self::Threads => json!({ "threads": 8 }),
             Self::FileSize => json!({ "read": writable, "write": writable, "file_size": "1MiB" }),
+            Self::Listen => json!({ "listen": supervisor::listened_on() }),
+            Self::FewThreads => json!({ "threads": 8 }),
             Self::Time => json!({ "time": "700ms" }),
             Self::Cpu => json!({ "cpu": "1s" }),
-            // The last ones have calls of their own.
+            // What they are about is not what is granted.
             _ => json!({}),
         };
         if self != Self::Time {

@@ -177,8 +177,7 @@ impl Run<'_> {
             self.report.not_shown(row, reason);
             return Ok(());
         }
-        // What such a row hands over, nobody hands to a plain process.
-        if !row.profile.has_its_own_calls() {
+        if !row.profile.is_of_calls() {
             self.prepared.restore()?;
             let got = self.stages.plain(row.act, &self.prepared.place)?;
             let got = self.after(row, got);

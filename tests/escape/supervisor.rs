@@ -4,8 +4,6 @@
 //!
 //! Descriptors are duplicated over each other by number while another thread uses the number: that is the attack.
 
-use std::net::TcpListener;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -15,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::expect::not_applicable;
 use super::forgery::{CHANNEL, RETURNED, frame, send};
-use super::place::Place;
+use super::place::{Place, place};
 use super::profiles::Profile::{Again, AnotherThread, Beside, FewThreads, Listen};
 use super::row::{Answer, Row, row};
 use super::toolbox::{Attempt, Refusal, Seen, call, exit_now};
@@ -45,21 +43,13 @@ pub(crate) enum SupervisorAct {
 }
 
 /// How often a race is run: some five seconds a row, for all of its ways. tests/races.rs has half a million.
-const ROUNDS: usize = 5_000;
+const ROUNDS: usize = 4_000;
 /// What the profile of these rows allows.
 const THREADS: usize = 8;
 
-/// The port that these profiles listen on: one that the kernel gives to nobody by itself.
-fn port() -> u16 {
-    static PORT: OnceLock<u16> = OnceLock::new();
-    *PORT.get_or_init(|| {
-        let first = 20_000 + (std::process::id() % 10_000) as u16;
-        (first..32_000).find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("a port that is free")
-    })
-}
-
-fn listened_on() -> String {
-    format!("tcp:{}", port())
+/// The port that functions, commands and activations may listen on.
+pub(crate) fn listened_on() -> String {
+    format!("tcp:{}", place().listened_port)
 }
 
 /// The functions of one kind of process.
@@ -68,8 +58,7 @@ macro_rules! functions {
         use super::*;
 
         #[sandboxed(listen = listened_on(), threads = 8, time = "60s", process = $kind)]
-        pub(super) fn listens(act: Act, place: &Place, port: u16) -> gaol::Result<Seen> {
-            PORT_HERE.store(usize::from(port), Ordering::Relaxed);
+        pub(super) fn listens(act: Act, place: &Place) -> gaol::Result<Seen> {
             Ok(perform_act(act, place))
         }
 
@@ -92,14 +81,11 @@ fn is_called_again(act: Act, place: &Place, padding: Vec<u8>) -> gaol::Result<Se
     Ok(perform_act(act, place))
 }
 
-/// The port, in the child.
-static PORT_HERE: AtomicUsize = AtomicUsize::new(0);
-
 pub(crate) fn listen(process: Process, act: Act, place: &Place) -> gaol::Result<Seen> {
     match process {
-        Process::Fresh => fresh::listens(act, place, port()),
-        Process::Reused => reused::listens(act, place, port()),
-        Process::Exec => exec::listens(act, place, port()),
+        Process::Fresh => fresh::listens(act, place),
+        Process::Reused => reused::listens(act, place),
+        Process::Exec => exec::listens(act, place),
     }
 }
 
@@ -150,14 +136,14 @@ pub(crate) fn another_thread(process: Process, act: Act, place: &Place) -> gaol:
     std::thread::scope(|scope| scope.spawn(call).join().expect("no panic"))
 }
 
-pub(crate) fn perform(act: SupervisorAct, _place: &Place) -> Attempt {
+pub(crate) fn perform(act: SupervisorAct, place: &Place) -> Attempt {
     use SupervisorAct as S;
     let done = |word: &'static str| move |_| word.to_owned();
     match act {
-        S::ListenGranted => call!(libc::SYS_listen, bound()?, 1).map(done("listening")),
+        S::ListenGranted => call!(libc::SYS_listen, bound(place)?, 1).map(done("listening")),
         S::ListenUnbound => call!(libc::SYS_listen, socket()?, 1).map(done("listening")),
-        S::SwapSockets => swap_sockets(),
-        S::ChangeSocket => change_socket(),
+        S::SwapSockets => swap_sockets(place),
+        S::ChangeSocket => change_socket(place),
         S::ThreadsAtOnce => threads_at_once(),
         S::EndWhilePending => end_while_pending(),
         S::OneThread => match std::thread::Builder::new().spawn(|| ()) {
@@ -183,12 +169,12 @@ fn socket() -> Result<i32, Refusal> {
 }
 
 /// A socket on the granted port.
-fn bound() -> Result<i32, Refusal> {
+fn bound(place: &Place) -> Result<i32, Refusal> {
     let (fd, on) = (socket()?, 1_i32);
     call!(libc::SYS_setsockopt, fd, libc::SOL_SOCKET, libc::SO_REUSEADDR, &raw const on, 4)?;
     let mut address = [0_u8; 16];
     address[..2].copy_from_slice(&(libc::AF_INET as u16).to_ne_bytes());
-    address[2..4].copy_from_slice(&(PORT_HERE.load(Ordering::Relaxed) as u16).to_be_bytes());
+    address[2..4].copy_from_slice(&place.listened_port.to_be_bytes());
     address[4..8].copy_from_slice(&[127, 0, 0, 1]);
     loop {
         match call!(libc::SYS_bind, fd, address.as_ptr(), address.len()) {
@@ -214,9 +200,9 @@ fn close<const COUNT: usize>(descriptors: [i32; COUNT]) {
 }
 
 /// One thread has the number mean now the one socket, now the other; another has it listen.
-fn swap_sockets() -> Attempt {
+fn swap_sockets(place: &Place) -> Attempt {
     const NUMBER: i32 = 50;
-    let (granted, other) = (bound()?, socket()?);
+    let (granted, other) = (bound(place)?, socket()?);
     call!(libc::SYS_dup3, granted, NUMBER, 0)?;
     race(
         || {
@@ -232,10 +218,10 @@ fn swap_sockets() -> Attempt {
 }
 
 /// One thread dissolves the socket, by which its port is given up; another has it listen.
-fn change_socket() -> Attempt {
+fn change_socket(place: &Place) -> Attempt {
     let mut unspecified = [0_u8; 16];
     let unspecified = unspecified.as_mut_ptr() as usize;
-    let fd = bound()?;
+    let fd = bound(place)?;
     race(
         || {
             let _ = call!(libc::SYS_connect, fd, unspecified, 16);
@@ -249,11 +235,7 @@ fn change_socket() -> Attempt {
     let port = u16::from_be_bytes([address[2], address[3]]);
     let listens = is_listening(fd)?;
     close([fd]);
-    if listens && usize::from(port) != PORT_HERE.load(Ordering::Relaxed) {
-        Ok(format!("it listens on port {port}"))
-    } else {
-        Err(Refusal::Absent)
-    }
+    if listens && port != place.listened_port { Ok(format!("it listens on port {port}")) } else { Err(Refusal::Absent) }
 }
 
 /// Runs `attempt` again and again while another thread runs `disturb`, each so often at least.
@@ -329,6 +311,7 @@ pub(crate) fn rows() -> Vec<Row> {
     use SupervisorAct as S;
     const EVERY: &[gaol::Layer] = &[Hygiene, Namespaces, Capabilities, Limits, Landlock, Seccomp];
     const PARENT: &str = "no layer: it is whoever answers that must go on";
+    const NOT_ASKED: &str = "nobody is asked for a program's threads: row 100 has them";
     const ONE_CALL: &str = "no such process reads another request";
     vec![
         row(131, "listen on the granted port", S::ListenGranted)
@@ -347,6 +330,7 @@ pub(crate) fn rows() -> Vec<Row> {
         row(131, "threads of four threads at once", S::ThreadsAtOnce)
             .under(FewThreads)
             .always(Answer::Absent)
+            .by_command(not_applicable(NOT_ASKED), not_applicable(NOT_ASKED))
             .open_without(EVERY),
         row(132, "an end with questions pending, whose ids are free again", S::EndWhilePending)
             .under(Listen)
