@@ -37,7 +37,11 @@ pub(crate) fn all_metadata() -> Answer {
     Answer::done()
 }
 
-/// What follows from the way alone.
+/// What follows from the way alone: whatever the process, the layers are made from the same plan and the same tables.
+///
+/// An activation is what a function is in tier B, but for what the process has already, and that it may enter a narrower profile. A program
+/// is what a function is, but for `Shape::exec`: it has paths under every profile, its own, and no handler of gaol's answers for it. Rows
+/// that touch on one of these differences say what comes of it.
 pub(super) fn derived(row: &Row, way: Way, tier: Tier) -> Expected {
     let fresh = row.by_fresh(tier).clone();
     match way {
