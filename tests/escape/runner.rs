@@ -32,7 +32,9 @@ pub(crate) fn run(rows: &[Row], prepared: &mut Prepared, only: Option<&str>) -> 
         prepared,
     };
     let is_wanted = |row: &&Row| only.is_none_or(|only| row.name.contains(only) || only == row.number.to_string());
-    let rows: Vec<&Row> = rows.iter().filter(is_wanted).collect();
+    let mut rows: Vec<&Row> = rows.iter().filter(is_wanted).collect();
+    // What a call may write is known from then on, and no command follows a link in it: not to its loader, where it is everything.
+    rows.sort_by_key(|row| row.profile == Profile::Everything);
     for way in [Way::EXEC, Way::Command, Way::Activation] {
         run.in_groups(&rows, way)?;
     }
@@ -66,7 +68,7 @@ impl Run<'_> {
                 let has_tier = *tier == Tier::B || self.namespaces;
                 // What uses something up leaves less of it.
                 let is_harmless = !matches!(row.act, Act::Resource(_) | Act::Protocol(_) | Act::Supervisor(_));
-                if is_refused && is_harmless && has_tier {
+                if is_refused && is_harmless && has_tier && row.profile != Profile::Everything {
                     groups.entry((row.profile, *tier)).or_default().push(index);
                 }
             }
