@@ -14,7 +14,7 @@ usage: gaol-peers [OPTIONS]
   --json FILE    write every figure and every ratio to FILE
   --strict       exit with 2 if a ratio is over its limit
   --scale        measures nothing of that, but what happens as there are more functions, operations and profiles; builds programs for it,
-                 the largest of which takes some minutes
+                 the largest of which takes a quarter of an hour and more
   --soak N       measures nothing of that, but makes N fresh calls of which one in a hundred ends badly, and looks for what is left
                  behind; exit code 1 if anything is, or if any call did not end as it must. Only root can look at gaol's processes
   --help         this text

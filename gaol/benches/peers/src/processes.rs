@@ -8,6 +8,10 @@ use std::time::{Duration, Instant};
 /// How long the last workers may take to be gone, and the next to stand ready.
 const PATIENCE: Duration = Duration::from_secs(30);
 const PATIENCE_FOR_SPARES: Duration = Duration::from_secs(2);
+/// For longer than this no spare stays that only many calls at once need.
+const RUSH: Duration = Duration::from_millis(1200);
+/// How often a family that stands still is looked for.
+const MOST_LOOKS: usize = 5;
 
 /// A process, as `/proc` shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,8 +52,21 @@ pub(crate) fn idle_family(
 ) -> Result<Vec<Process>, String> {
     wait_until(root, PATIENCE, |family| is_quiet(family, templates, 0..=1))?;
     call()?;
-    wait_until(root, PATIENCE_FOR_SPARES, |family| is_quiet(family, templates, 1..=1))
-        .or_else(|_| wait_until(root, PATIENCE, |family| is_quiet(family, templates, 0..=1)))
+    let quiet = || {
+        wait_until(root, PATIENCE_FOR_SPARES, |family| is_quiet(family, templates, 1..=1))
+            .or_else(|_| wait_until(root, PATIENCE, |family| is_quiet(family, templates, 0..=1)))
+    };
+    // A spare that only a rush of calls had need of may be about to end.
+    let mut family = quiet()?;
+    for _ in 0..MOST_LOOKS {
+        std::thread::sleep(RUSH);
+        let before: Vec<u32> = family.iter().map(|process| process.pid).collect();
+        family = quiet()?;
+        if family.iter().map(|process| process.pid).eq(before) {
+            break;
+        }
+    }
+    Ok(family)
 }
 
 fn wait_until(root: u32, patience: Duration, is_there: impl Fn(&[Process]) -> bool) -> Result<Vec<Process>, String> {
