@@ -59,7 +59,17 @@ pub(crate) fn perform(act: Variant, place: &Place) -> Attempt {
             let directory = call!(libc::SYS_openat2, at, c"/", root.as_ptr(), 24)?;
             let path = Target::Secret.path(place);
             let relative = path.as_ptr().wrapping_add(1);
-            read_some(call!(libc::SYS_openat2, directory, relative, how.as_ptr(), 24)? as i32)
+            let anyhow = [libc::O_RDONLY as u64, 0, 0];
+            // `RESOLVE_CACHED` is EAGAIN where a name is not in the cache, or changes elsewhere at that moment.
+            for _ in 0..100 {
+                match call!(libc::SYS_openat2, directory, relative, how.as_ptr(), 24) {
+                    Err(Refusal::Errno(libc::EAGAIN)) => {
+                        let _ = call!(libc::SYS_openat2, directory, relative, anyhow.as_ptr(), 24);
+                    }
+                    opened => return read_some(opened? as i32),
+                }
+            }
+            Err(Refusal::Errno(libc::EAGAIN))
         }
         V::PublishTemporary => {
             let fd = open(&c_path(&place.writable), libc::O_TMPFILE | libc::O_RDWR)?;
