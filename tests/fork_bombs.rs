@@ -5,6 +5,7 @@
 mod support {
     pub(crate) mod alone;
     pub(crate) mod place;
+    pub(crate) mod processes;
     pub(crate) mod tiers;
 }
 
@@ -13,21 +14,12 @@ use std::time::{Duration, Instant};
 
 use gaol::{Error, sandboxed};
 
+use support::processes::processes_with;
 use support::tiers::{as_each_user, in_each_tier};
 
 /// What is granted beside the programs: without namespaces a program sees all metadata, and the profile has to say so.
 fn seen(namespaces: bool) -> Vec<String> {
     if namespaces { Vec::new() } else { vec!["/".to_owned()] }
-}
-
-/// Processes of the system whose command line names `word`.
-fn processes_with(word: &str) -> usize {
-    let entries = std::fs::read_dir("/proc").expect("processes");
-    let named = |entry: &std::fs::DirEntry| {
-        std::fs::read(entry.path().join("cmdline"))
-            .is_ok_and(|line| String::from_utf8_lossy(&line).split('\0').any(|argument| argument == word))
-    };
-    entries.flatten().filter(named).count()
 }
 
 #[sandboxed(exec = "/bin/sh", metadata = seen, threads = 16, time = "5s")]

@@ -9,6 +9,7 @@
 mod support {
     pub(crate) mod alone;
     pub(crate) mod place;
+    pub(crate) mod processes;
     pub(crate) mod tiers;
 }
 
@@ -23,6 +24,7 @@ use std::time::{Duration, Instant};
 use gaol::{Error, Layer, Outcome, PathProblem, ProgramProblem, sandboxed};
 
 use support::place::Place;
+use support::processes::processes_with;
 use support::tiers::{as_each_user, in_each_tier};
 
 /// What is granted beside the programs: without namespaces a program sees all metadata, and the profile has to say so.
@@ -266,16 +268,6 @@ fn leaves_daemons(seen: &[String], seconds: &str) -> gaol::Result<()> {
     let script = format!("(trap '' HUP TERM INT; sleep {seconds} & sleep {seconds} &) & exit 0");
     Command::new("/bin/sh").arg("-c").arg(script).status()?;
     Ok(())
-}
-
-/// Processes of the system whose command line names `word`.
-fn processes_with(word: &str) -> usize {
-    let entries = std::fs::read_dir("/proc").expect("processes");
-    let named = |entry: &std::fs::DirEntry| {
-        std::fs::read(entry.path().join("cmdline"))
-            .is_ok_and(|line| String::from_utf8_lossy(&line).split('\0').any(|argument| argument == word))
-    };
-    entries.flatten().filter(named).count()
 }
 
 #[test]

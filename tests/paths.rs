@@ -115,7 +115,18 @@ fn a_chain_of_links_is_followed_to_its_end() {
     in_each_tier(|| {
         for last in [0, 1, 7, 39] {
             let name = path(&format!("link-{last}"));
-            assert_eq!(reads(&name, &name.join("data/file")).expect("a granted file"), "inside");
+            let mut read = reads(&name, &name.join("data/file"));
+            // Where something is renamed or mounted meanwhile the kernel starts over, and counts the links that it has followed twice: of as
+            // many as it allows, any process is told ELOOP then.
+            for _ in 0..100 {
+                match &read {
+                    Err(error) if error.to_string().contains("(os error 40)") => {
+                        read = reads(&name, &name.join("data/file"));
+                    }
+                    _ => break,
+                }
+            }
+            assert_eq!(read.expect("a granted file"), "inside");
         }
     });
 }

@@ -92,3 +92,13 @@ fn serves(pid: u32, owner: u32) -> bool {
         .filter_map(|entry| std::fs::read_to_string(entry.path()).ok())
         .any(|text| text.lines().any(|line| line == wanted))
 }
+
+/// Processes of the system whose command line names `word`.
+pub(crate) fn processes_with(word: &str) -> usize {
+    let entries = std::fs::read_dir("/proc").expect("processes");
+    let named = |entry: &std::fs::DirEntry| {
+        std::fs::read(entry.path().join("cmdline"))
+            .is_ok_and(|line| String::from_utf8_lossy(&line).split('\0').any(|argument| argument == word))
+    };
+    entries.flatten().filter(named).count()
+}

@@ -36,7 +36,6 @@ pub(super) struct Application {
     owing: Mutex<Vec<Weak<Template>>>,
     /// What refused namespaces on this system, once something did.
     no_namespaces: OnceLock<Refusal>,
-    /// Where children may write.
     /// Which kinds of operations can be allowed together, as far as was asked.
     possible: Mutex<HashMap<(Profile, Layers), Result<Layers, Refusal>>>,
 }

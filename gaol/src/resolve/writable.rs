@@ -1,7 +1,8 @@
 //! The trees that children may write: a symbolic link there may be a child's own.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, PoisonError, RwLock, RwLockReadGuard};
 
@@ -24,8 +25,8 @@ pub(crate) struct Writable(RwLock<Trees>);
 struct Trees {
     /// Those of every profile in the binary.
     of_entries: BTreeSet<PathBuf>,
-    /// Those of profiles that came about later.
-    others: BTreeSet<PathBuf>,
+    /// Those of profiles that came about later, each with the device that it was on.
+    others: BTreeMap<PathBuf, Option<u64>>,
     /// With so many of the others, those that are gone are forgotten.
     many: usize,
 }
@@ -39,7 +40,7 @@ impl Writable {
     /// Those of every profile in the binary.
     pub(crate) fn of_entries() -> Self {
         let of_entries = crate::entry::entries().flat_map(|entry| trees(entry.profile())).collect();
-        Self(RwLock::new(Trees { of_entries, others: BTreeSet::new(), many: MANY }))
+        Self(RwLock::new(Trees { of_entries, others: BTreeMap::new(), many: MANY }))
     }
 
     /// Adds those of one profile.
@@ -64,7 +65,7 @@ impl Writable {
 
     /// What another process of this binary does not know of by itself. Where that is too much to be told, larger trees with all of it.
     pub(crate) fn to_tell(&self) -> Vec<PathBuf> {
-        let mut told = self.read().others.clone();
+        let mut told: BTreeSet<PathBuf> = self.read().others.keys().cloned().collect();
         while told.iter().map(|tree| tree.as_os_str().len()).sum::<usize>() > MOST_TOLD {
             let depth = |tree: &Path| tree.components().count();
             let deepest = told.iter().map(|tree| depth(tree)).max();
@@ -85,18 +86,29 @@ impl Writable {
 impl Trees {
     /// Whether `path` is one of them or in one.
     fn covers(&self, path: &Path) -> bool {
-        path.ancestors().any(|tree| self.of_entries.contains(tree) || self.others.contains(tree))
+        path.ancestors().any(|tree| self.of_entries.contains(tree) || self.others.contains_key(tree))
     }
 
     fn insert(&mut self, tree: PathBuf) {
         if self.others.len() >= self.many {
-            self.others.retain(|tree| {
-                !std::fs::symlink_metadata(tree).is_err_and(|error| error.kind() == ErrorKind::NotFound)
-            });
+            self.others.retain(|tree, device| !is_gone(tree, *device));
             self.many = MANY.max(2 * self.others.len());
         }
-        self.others.insert(tree);
+        let device = device(&tree);
+        self.others.insert(tree, device);
     }
+}
+
+/// Whether a tree that was on `device` is no more. One that is not there because its file system is not may come again, with all that was
+/// planted in it.
+fn is_gone(tree: &Path, was_on: Option<u64>) -> bool {
+    let missing = std::fs::symlink_metadata(tree).is_err_and(|error| error.kind() == ErrorKind::NotFound);
+    missing && device(tree) == was_on
+}
+
+/// The device of a path, or else of what there is above it.
+fn device(path: &Path) -> Option<u64> {
+    path.ancestors().find_map(|path| std::fs::symlink_metadata(path).ok()).map(|metadata| metadata.dev())
 }
 
 /// The trees that a profile lets its children write.
@@ -155,5 +167,13 @@ mod tests {
         let writable = of(std::iter::once(here.clone()).chain(gone));
         assert!(writable.read().others.len() <= 2 * MANY, "{}", writable.read().others.len());
         assert!(writable.contains(&here.join("Cargo.toml")));
+    }
+
+    #[test]
+    fn a_tree_that_went_with_its_file_system_is_not_gone() {
+        let (here, nowhere) = (device(Path::new("/")), Path::new("/nowhere/tree"));
+        assert!(here.is_some() && is_gone(nowhere, here));
+        assert!(!is_gone(nowhere, here.map(|device| device + 1)));
+        assert!(!is_gone(Path::new("/"), here));
     }
 }
