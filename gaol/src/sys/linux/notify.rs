@@ -20,6 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 use rustix::net::SocketType;
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags};
@@ -93,8 +94,10 @@ impl Supervisor {
             unsafe { libc::ioctl(self.listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_RECV, &raw mut question) };
         if received != 0 {
             return match io::Error::last_os_error() {
-                // The thread was killed before its question was read.
-                error if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::EINTR)) => Ok(()),
+                // The thread was killed before its question was read, or there is no thread any more that could ask.
+                error if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::EINTR)) && !self.is_deserted() => {
+                    Ok(())
+                }
                 error => Err(error),
             };
         }
@@ -124,6 +127,13 @@ impl Supervisor {
                 error => return Err(error),
             }
         }
+    }
+
+    /// Whether every process under the filter has ended. The listener is readable for ever then, and there is nothing to read.
+    fn is_deserted(&self) -> bool {
+        let mut fds = [PollFd::new(&self.listener, PollFlags::IN)];
+        let polled = rustix::event::poll(&mut fds, Some(&Timespec::default()));
+        polled.is_ok() && fds[0].revents().contains(PollFlags::HUP)
     }
 
     /// Whether `thread` may make one more. What cannot be counted may not grow.
@@ -209,4 +219,27 @@ fn tasks(process: u32) -> BTreeSet<u32> {
         first = second;
     }
     BTreeSet::new()
+}
+
+#[cfg(test)]
+mod tests {
+    use seccompiler::sock_filter;
+
+    use super::*;
+
+    #[test]
+    fn nobody_is_left_to_ask_once_all_under_the_filter_have_ended() {
+        let allows = sock_filter { code: 0x06, jt: 0, jf: 0, k: libc::SECCOMP_RET_ALLOW };
+        // The filter is this thread's alone.
+        let confined = std::thread::spawn(move || {
+            rustix::thread::set_no_new_privs(true)?;
+            install(&vec![allows])
+        });
+        let Ok(Ok(listener)) = confined.join() else { panic!("no filter") };
+        let mut supervisor = Supervisor::new(listener, Rules { threads: None, ports: Vec::new() });
+        let mut fds = [PollFd::new(&supervisor.listener, PollFlags::IN)];
+        assert_eq!(rustix::event::poll(&mut fds, Some(&Timespec { tv_sec: 10, tv_nsec: 0 })), Ok(1));
+        let error = supervisor.answer().expect_err("there is no question");
+        assert_eq!(error.raw_os_error(), Some(libc::ENOENT));
+    }
 }
