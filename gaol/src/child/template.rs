@@ -75,9 +75,13 @@ fn prepare(control: &OwnedFd, asking: Option<OwnedFd>, ids: Ids) -> Result<(Plan
         .map_err(|errno| refusal(Layer::Hygiene, "pidfd_open", &errno.into()))?;
     let receive = || receive_plan(control).map_err(|error| refusal(Layer::Hygiene, "receive the plan", &error));
     let (mut purpose, mut plan, mut streams) = receive()?;
+    let mut questions = Questions(asking);
     let mut groundwork = None;
     if purpose == Purpose::Expect {
-        groundwork = Some(Groundwork::lay(&plan, ids)?.with_filter(&plan));
+        let mut laid = Groundwork::lay(&plan, ids)?;
+        let listener = laid.enter_filter(&plan)?;
+        questions.are_asked(&plan, listener)?;
+        groundwork = Some(laid);
         wait_for_plan(control);
         (purpose, plan, streams) = receive()?;
     }
@@ -85,11 +89,9 @@ fn prepare(control: &OwnedFd, asking: Option<OwnedFd>, ids: Ids) -> Result<(Plan
         return Err(own_refusal(Layer::Hygiene, "receive the plan", String::new(), Reason::Changed));
     }
     let (entered, listener) = sys::enter(&plan, ids, groundwork)?;
-    match (listener, asking) {
-        (Some(listener), Some(asking)) => send(&asking, &Watch(sys::rules(&plan)), &[listener.as_fd()])
-            .map_err(|error| refusal(Layer::Limits, "sendmsg(listener)", &error))?,
-        (None, None) => {}
-        _ => return Err(own_refusal(Layer::Limits, "have questions answered", String::new(), Reason::Layer)),
+    questions.are_asked(&plan, listener)?;
+    if questions.0.is_some() {
+        return Err(own_refusal(Layer::Limits, "have questions answered", String::new(), Reason::Layer));
     }
     sys::probe::answered_canaries(&plan)?;
     // Some kernels forget it when credentials change.
@@ -97,6 +99,22 @@ fn prepare(control: &OwnedFd, asking: Option<OwnedFd>, ids: Ids) -> Result<(Plan
     send(control, &Readiness::Ready(entered), &[pidfd.as_fd()])
         .map_err(|error| refusal(Layer::Hygiene, "sendmsg", &error))?;
     Ok((plan, streams))
+}
+
+/// The socket to whoever answers for a filter that asks, until it has the listener.
+struct Questions(Option<OwnedFd>);
+
+impl Questions {
+    /// Hands the listener over, if the filter that was entered has one. Its rules do not depend on paths.
+    fn are_asked(&mut self, plan: &Plan, listener: Option<OwnedFd>) -> Result<(), Refusal> {
+        let Some(listener) = listener else { return Ok(()) };
+        let asking = self
+            .0
+            .take()
+            .ok_or_else(|| own_refusal(Layer::Limits, "have questions answered", String::new(), Reason::Layer))?;
+        send(&asking, &Watch(sys::rules(plan)), &[listener.as_fd()])
+            .map_err(|error| refusal(Layer::Limits, "sendmsg(listener)", &error))
+    }
 }
 
 /// Waits for the plan that was announced. Where it does not come, the process ends.

@@ -22,6 +22,8 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::LazyLock;
 
+use seccompiler::BpfProgram;
+
 use crate::plan::{Grant, Kind, Plan, Ports, Reason, Refusal};
 use crate::support::{Layer, Layers};
 
@@ -44,7 +46,7 @@ pub(crate) struct Entered {
 
 /// Enters every layer of `plan`, then checks that they hold. This cannot be undone.
 ///
-/// Where the filter asks, also gives the listener that it puts its questions to.
+/// Where the filter asks, also gives the listener that it puts its questions to, unless the groundwork has given it.
 ///
 /// With `groundwork` some of it is done already, for a plan that differs in its paths.
 ///
@@ -90,8 +92,10 @@ pub(crate) fn enter(
     }
     if plan.layers.has(Layer::Seccomp) {
         sigsys::lead_to(plan.grants.iter().map(Grant::path).chain(plan.links.iter().map(|link| link.at.as_path())));
-        sigsys::install_handler().map_err(|error| refusal(Layer::Seccomp, "rt_sigaction(SIGSYS)", &error))?;
-        listener = filter(plan, Some(&mut groundwork))?;
+        match groundwork.rest_of_filter() {
+            Some(rest) => seccomp::install(&rest).map_err(|error| filter_refusal(&error))?,
+            None => listener = filter(plan)?,
+        }
     }
     probe::canaries(plan, landlocked)?;
     let layers = if landlocked { plan.layers } else { plan.layers.without(Layer::Landlock) };
@@ -99,15 +103,23 @@ pub(crate) fn enter(
 }
 
 /// Puts the process under the template's filter. Gives the listener of one that asks.
-fn filter(plan: &Plan, groundwork: Option<&mut Groundwork>) -> Result<Option<OwnedFd>, Refusal> {
+fn filter(plan: &Plan) -> Result<Option<OwnedFd>, Refusal> {
     let shape = shape(plan);
-    let assembled = groundwork.and_then(|groundwork| groundwork.take_filter(&shape));
-    let filter = assembled.unwrap_or_else(|| seccomp::template_filter(&shape));
+    enter_filter(plan, &shape, &seccomp::template_filter(&shape))
+}
+
+/// Installs a filter of this shape, and first what answers its traps.
+fn enter_filter(plan: &Plan, shape: &Shape, filter: &BpfProgram) -> Result<Option<OwnedFd>, Refusal> {
+    sigsys::install_handler().map_err(|error| refusal(Layer::Seccomp, "rt_sigaction(SIGSYS)", &error))?;
     if shape.asks() {
-        return notify::install(&filter).map(Some).map_err(|error| asking_refusal(plan, &error));
+        return notify::install(filter).map(Some).map_err(|error| asking_refusal(plan, &error));
     }
-    seccomp::install(&filter).map_err(|error| refusal(Layer::Seccomp, "seccomp(SECCOMP_SET_MODE_FILTER)", &error))?;
+    seccomp::install(filter).map_err(|error| filter_refusal(&error))?;
     Ok(None)
+}
+
+fn filter_refusal(error: &std::io::Error) -> Refusal {
+    refusal(Layer::Seccomp, "seccomp(SECCOMP_SET_MODE_FILTER)", error)
 }
 
 /// Takes the last step of a process that put itself under a profile: what a worker's filter takes back from a template.
@@ -126,8 +138,7 @@ pub(crate) fn settle(plan: &Plan, report: sigsys::Report) -> Result<(), Refusal>
     let shape = shape(plan);
     sigsys::arm(handler_mode(&shape), report);
     let pid = rustix::process::getpid().as_raw_nonzero().get().unsigned_abs();
-    seccomp::install(seccomp::WorkerFilter::new(&shape).of(pid))
-        .map_err(|error| refusal(Layer::Seccomp, "seccomp(SECCOMP_SET_MODE_FILTER)", &error))
+    seccomp::install(seccomp::WorkerFilter::new(&shape).of(pid)).map_err(|error| filter_refusal(&error))
 }
 
 /// Why a process could not be narrowed.
@@ -163,7 +174,7 @@ pub(crate) fn narrow(plan: &Plan, mapped: u64, report: sigsys::Report) -> Result
         limits::lower_all(plan, mapped).map_err(partly)?;
     }
     if plan.layers.has(Layer::Seccomp) {
-        filter(plan, None).map_err(partly)?;
+        filter(plan).map_err(partly)?;
     }
     settle(plan, report).map_err(partly)?;
     probe::canaries(plan, landlocked).map_err(partly)

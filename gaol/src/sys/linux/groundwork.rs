@@ -2,11 +2,13 @@
 //!
 //! It costs more than what is left to do then: a call whose profile names its arguments need not wait for it.
 
+use std::os::fd::OwnedFd;
+
 use seccompiler::BpfProgram;
 
 use super::namespaces::{self, Ids, Prepared};
 use super::seccomp::{self, Shape};
-use super::{capabilities, hygiene, limits, own_refusal, refusal, shape};
+use super::{capabilities, enter_filter, hygiene, limits, own_refusal, refusal, shape};
 use crate::plan::{Plan, Reason, Refusal};
 use crate::support::Layer;
 
@@ -18,7 +20,7 @@ pub(crate) struct Groundwork {
     pub(super) mapped: u64,
     /// Its root, where the plan does not say that this is to be the whole tree.
     pub(super) root: Option<Prepared>,
-    /// The filter of plans of this shape.
+    /// The second part of the filter, where the first was entered, and for which shape.
     filter: Option<(Shape, BpfProgram)>,
 }
 
@@ -50,18 +52,30 @@ impl Groundwork {
         Ok(Self { frame: plan.frame(), mapped, root, filter: None })
     }
 
-    /// Assembles the filter as well, which takes as long as the rest.
-    pub(crate) fn with_filter(mut self, plan: &Plan) -> Self {
-        if plan.layers.has(Layer::Seccomp) {
-            let shape = shape(plan);
-            self.filter = Some((shape, seccomp::template_filter(&shape)));
+    /// Enters the filter as well, but for what is left to do: [`super::enter`] takes that back. The kernel takes longer to compile it than
+    /// for anything else here.
+    ///
+    /// Gives the listener of a filter that asks.
+    ///
+    /// # Errors
+    ///
+    /// As of [`super::enter`].
+    pub(crate) fn enter_filter(&mut self, plan: &Plan) -> Result<Option<OwnedFd>, Refusal> {
+        if !plan.layers.has(Layer::Seccomp) {
+            return Ok(None);
         }
-        self
+        capabilities::forbid_new_privileges()?;
+        let shape = shape(plan);
+        let [first, rest] = seccomp::template_filter_in_parts(&shape);
+        self.filter = Some((shape, rest));
+        enter_filter(plan, &shape, &first)
     }
 
     /// Whether it was laid for a plan like this one.
     pub(super) fn check(&self, plan: &Plan) -> Result<(), Refusal> {
-        if self.frame == plan.frame() && self.root.is_some() == (plan.has_private_root() && !plan.sees_everything()) {
+        let has_root = plan.has_private_root() && !plan.sees_everything();
+        let has_filter = self.filter.as_ref().is_none_or(|(entered, _)| *entered == shape(plan));
+        if self.frame == plan.frame() && self.root.is_some() == has_root && has_filter {
             return Ok(());
         }
         Err(own_refusal(
@@ -72,8 +86,8 @@ impl Groundwork {
         ))
     }
 
-    /// The filter, if it is for this shape.
-    pub(super) fn take_filter(&mut self, shape: &Shape) -> Option<BpfProgram> {
-        self.filter.take().filter(|(prepared, _)| prepared == shape).map(|(_, filter)| filter)
+    /// What is to be entered of the filter yet, where a part of it was.
+    pub(super) fn rest_of_filter(&mut self) -> Option<BpfProgram> {
+        self.filter.take().map(|(_, rest)| rest)
     }
 }

@@ -94,6 +94,14 @@ pub(crate) fn template_filter(shape: &Shape) -> BpfProgram {
     bpf::assemble_whole(&table, syscalls::UNLISTED, syscalls::NEWEST, shape.violation)
 }
 
+/// The same in two parts, for a template that has part of its layers to enter yet: the first leaves it what it needs for that, and the second
+/// takes that back. Under both it is as under the whole.
+pub(crate) fn template_filter_in_parts(shape: &Shape) -> [BpfProgram; 2] {
+    let (first, rest) = syscalls::template(shape).in_parts(syscalls::SETUP, syscalls::UNLISTED);
+    let first = bpf::assemble_whole(&first, syscalls::UNLISTED, syscalls::NEWEST, shape.violation);
+    [first, bpf::assemble_addition(&rest, shape.violation)]
+}
+
 /// The filter of a template's workers, to be installed as a worker's last step.
 ///
 /// Every call of a sandboxed function pays for it. So it is short, and the template assembles it once: a worker only

@@ -143,6 +143,19 @@ impl Table {
         assert!(listed.is_none(), "system call {number} is listed twice");
     }
 
+    /// This table in two: one that allows `calls` whatever their arguments, and one that has nothing but these calls, and says of them what
+    /// this one does. To be under both is to be under this one, where calls that are not listed are `unlisted`.
+    pub(super) fn in_parts(mut self, calls: &[c_long], unlisted: Action) -> (Self, Self) {
+        let mut rest = Self::default();
+        for call in calls {
+            let number = u32::try_from(*call).expect("system call numbers are small");
+            let decision = self.0.insert(number, Decision { rules: Vec::new(), otherwise: Action::Allow });
+            let decision = decision.unwrap_or(Decision { rules: Vec::new(), otherwise: unlisted });
+            rest.decide(*call, decision.rules, decision.otherwise);
+        }
+        (self, rest)
+    }
+
     /// The rows, by number.
     pub(super) fn rows(&self) -> impl Iterator<Item = (u32, &Decision)> {
         self.0.iter().map(|(number, decision)| (*number, decision))

@@ -23,11 +23,13 @@ mod names;
 mod processes;
 mod programs;
 mod refused;
+mod setup;
 mod signals;
 mod sockets;
 mod worker;
 
 pub(crate) use names::name;
+pub(super) use setup::SETUP;
 pub(super) use worker::worker;
 
 /// What becomes of a call that is in no table.
