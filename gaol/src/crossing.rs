@@ -9,7 +9,7 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
 
 use crate::entry::{Reply, Request};
 use crate::error::{Error, FunctionError};
@@ -203,43 +203,82 @@ fn unable(error: &EncodeError, cap: u64) -> Reply {
 }
 
 /// The child's side of a call: decodes the arguments, runs the function, encodes what it returns and what it changed.
+///
+/// Every function has an instance of this, so it holds what depends on the function's types and nothing else: the rest is code that all
+/// share, and that a worker has at hand before it is called.
 pub fn serve<A, R: Returned>(
     request: Request<'_>,
     read: impl FnOnce(&mut Reader<'_>) -> Result<A, DecodeError>,
     body: impl FnOnce(&mut A) -> R,
-    write: impl FnOnce(&R::Ok, &mut A, &mut Writer<'_>) -> Result<(), EncodeError>,
+    write: impl Fn(&R::Ok, &mut A, &mut Writer<'_>) -> Result<(), EncodeError>,
     errors: ErrorCodec<R::Err>,
 ) -> Reply {
-    let Request { arguments, mut aside, descriptors, mut room, cap } = request;
-    let read = descriptors::hand_out(descriptors, || {
-        let mut reader = Reader::new(arguments, aside.as_mut().map(|aside| aside as &mut dyn Set));
-        let arguments = read(&mut reader)?;
+    let Request { arguments, aside, descriptors, room, cap } = request;
+    let whole = |reader: &mut Reader<'_>| {
+        let arguments = read(reader)?;
         reader.end().map(|()| arguments)
-    });
-    let mut arguments = match read {
-        Ok(arguments) => arguments,
-        Err(error) => {
-            return Reply::new(Kind::Unable, format!("its arguments do not decode: {error}").as_bytes());
-        }
     };
-    // What was shared is in the arguments now.
-    drop(aside);
+    // What was shared is in the arguments afterwards.
+    let mut arguments = match read_beside(arguments, aside, descriptors, whole) {
+        Ok(arguments) => arguments,
+        Err(error) => return undecodable(&error),
+    };
     match body(&mut arguments).into_result() {
-        Ok(value) => {
-            let mut frame = vec![0; HEADER];
-            let (written, descriptors) = descriptors::collect(|| {
-                let aside = room.as_mut().map(|room| &mut **room as &mut dyn Aside);
-                codec::encode_with(&mut frame, cap.saturating_add(HEADER as u64), aside, |writer| {
-                    write(&value, &mut arguments, writer)
-                })
-            });
-            match written {
-                Ok(aside) => Reply { aside, descriptors, ..Reply::of(Kind::Returned, frame) },
-                Err(error) => unable(&error, cap),
-            }
-        }
+        Ok(value) => write_result(room, cap, &mut |writer| write(&value, &mut arguments, writer)),
         Err(error) => (errors.encode)(&error, cap),
     }
+}
+
+/// The reply of a function that cannot be run, for want of its arguments.
+fn undecodable(error: &DecodeError) -> Reply {
+    Reply::new(Kind::Unable, format!("its arguments do not decode: {error}").as_bytes())
+}
+
+/// Writes the reply of a function that returned.
+fn write_result(
+    mut room: Option<&mut dyn Aside>,
+    cap: u64,
+    write: &mut dyn FnMut(&mut Writer<'_>) -> Result<(), EncodeError>,
+) -> Reply {
+    let mut frame = vec![0; HEADER];
+    let mut written = Ok(0);
+    let descriptors = descriptors::collect(&mut || {
+        let aside = room.as_mut().map(|room| &mut **room as &mut dyn Aside);
+        written = codec::encode_with(&mut frame, cap.saturating_add(HEADER as u64), aside, &mut *write);
+    });
+    match written {
+        Ok(aside) => Reply { aside, descriptors, ..Reply::of(Kind::Returned, frame) },
+        Err(error) => unable(&error, cap),
+    }
+}
+
+/// Reads what crossed, with what came beside it.
+fn read_beside<T>(
+    bytes: &[u8],
+    aside: Option<SharedReader>,
+    descriptors: Vec<OwnedFd>,
+    read: impl FnOnce(&mut Reader<'_>) -> Result<T, DecodeError>,
+) -> Result<T, DecodeError> {
+    let (mut read, mut value) = (Some(read), None);
+    read_once(bytes, aside, descriptors, &mut |reader| {
+        value = read.take().map(|read| read(reader)).transpose()?;
+        Ok(())
+    })?;
+    value.ok_or_else(|| DecodeError::custom("nobody has read it"))
+}
+
+/// The part of [`read_beside`] that is the same for every type.
+fn read_once(
+    bytes: &[u8],
+    mut aside: Option<SharedReader>,
+    descriptors: Vec<OwnedFd>,
+    read: &mut dyn FnMut(&mut Reader<'_>) -> Result<(), DecodeError>,
+) -> Result<(), DecodeError> {
+    let mut done = Ok(());
+    descriptors::hand_out(descriptors, &mut || {
+        done = read(&mut Reader::new(bytes, aside.as_mut().map(|aside| aside as &mut dyn Set)));
+    });
+    done
 }
 
 /// The arguments of a rehearsal.
@@ -278,18 +317,12 @@ pub(crate) fn understand<R: Returned>(
     read: impl FnOnce(&mut Reader<'_>) -> Result<R::Ok, DecodeError>,
     errors: &ErrorCodec<R::Err>,
 ) -> Meaning<R::Ok, R::Err> {
-    let Back { kind, payload, mut aside, descriptors } = back;
+    let Back { kind, payload, aside, descriptors } = back;
     match kind {
-        Kind::Returned => {
-            let value = descriptors::hand_out(descriptors, || {
-                let mut reader = Reader::new(&payload, aside.as_mut().map(|aside| aside as &mut dyn Set));
-                read(&mut reader)
-            });
-            match value {
-                Ok(value) => Meaning::Value(value),
-                Err(error) => Meaning::Undecodable(error.to_string()),
-            }
-        }
+        Kind::Returned => match read_beside(&payload, aside, descriptors, read) {
+            Ok(value) => Meaning::Value(value),
+            Err(error) => Meaning::Undecodable(error.to_string()),
+        },
         Kind::Failed => match (errors.decode)(&payload) {
             Ok(error) => Meaning::FunctionError(error),
             Err(problem) => Meaning::Undecodable(problem),

@@ -13,6 +13,8 @@ pub use crate::child::fuzzing::{serve_call, template_receives, zygote_greets, zy
 pub use crate::parent::fuzzing::{Came, Message, Script, come_of};
 pub use crate::wire::codec::{DecodeError, EncodeError};
 
+use serde::de::Error as _;
+
 use crate::child::fuzzing::Progress;
 use crate::launch::Launch;
 use crate::message::{Asked, Ended, Fork, Greeting, Hello, PlanHead, Purpose, Readiness, Spawned, Watch};
@@ -146,8 +148,10 @@ pub fn write_whole(
     write: impl FnOnce(&mut Writer<'_>) -> Result<(), EncodeError>,
 ) -> Result<Whole, EncodeError> {
     let (mut bytes, mut aside) = (Vec::new(), Beside::default());
-    let (written, descriptors) = descriptors::collect(|| {
-        codec::encode_with(&mut bytes, cap, beside.then_some(&mut aside as &mut dyn Aside), write)
+    let (mut write, mut written) = (Some(write), Ok(0));
+    let descriptors = descriptors::collect(&mut || {
+        let Some(write) = write.take() else { return };
+        written = codec::encode_with(&mut bytes, cap, beside.then_some(&mut aside as &mut dyn Aside), write);
     });
     assert_eq!(written?, aside.bytes.len() as u64, "what went aside is what is there");
     Ok(Whole { bytes, beside: beside.then_some(aside), descriptors })
@@ -159,11 +163,15 @@ pub fn read_whole<T>(
     read: impl FnOnce(&mut Reader<'_>) -> Result<T, DecodeError>,
 ) -> Result<T, DecodeError> {
     let Whole { bytes, mut beside, descriptors } = whole;
-    descriptors::hand_out(descriptors, || {
+    let (mut read, mut value) = (Some(read), None);
+    descriptors::hand_out(descriptors, &mut || {
         let mut reader = Reader::new(&bytes, beside.as_mut().map(|beside| beside as &mut dyn Set));
-        let value = read(&mut reader)?;
-        reader.end().map(|()| value)
-    })
+        value = read.take().map(|read| {
+            let value = read(&mut reader)?;
+            reader.end().map(|()| value)
+        });
+    });
+    value.ok_or_else(|| DecodeError::custom("nobody has read it"))?
 }
 
 /// Reads bytes as the message of that number between gaol's own processes, and writes it again. `None`: they are no such message.

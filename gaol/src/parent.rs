@@ -60,10 +60,8 @@ pub fn prepared(
     dynamic: Dynamic,
     write: impl FnOnce(&mut Writer<'_>) -> Result<(), EncodeError>,
 ) -> Prepared {
-    Prepared(PendingCall::plan(entry, dynamic).and_then(|call| {
-        let outgoing = call.encode(write)?;
-        Ok((call, outgoing))
-    }))
+    let mut write = Some(write);
+    Prepared::new(PendingCall::plan(entry, dynamic), &mut |writer| write.take().map_or(Ok(()), |write| write(writer)))
 }
 
 /// The same under another profile than the entry's, inside `layers`: for the escape suite, whose one entry serves every profile.
@@ -77,7 +75,8 @@ pub(crate) fn prepared_under(
     let key = (profile.process() != Process::Exec && !profile.runs_programs())
         .then(|| Key::Profile(Box::new(profile.clone()), layers));
     let call = PendingCall { entry, profile: Cow::Owned(profile), key, layers };
-    Prepared(call.encode(write).map(|outgoing| (call, outgoing)))
+    let mut write = Some(write);
+    Prepared::new(Ok(call), &mut |writer| write.take().map_or(Ok(()), |write| write(writer)))
 }
 
 /// A call whose arguments are encoded, or why there is none.
@@ -85,6 +84,17 @@ pub(crate) fn prepared_under(
 pub struct Prepared(Result<(PendingCall, Outgoing), Error>);
 
 impl Prepared {
+    /// What is the same for every function.
+    fn new(
+        call: Result<PendingCall, Error>,
+        write: &mut dyn FnMut(&mut Writer<'_>) -> Result<(), EncodeError>,
+    ) -> Self {
+        Self(call.and_then(|call| {
+            let outgoing = call.encode(write)?;
+            Ok((call, outgoing))
+        }))
+    }
+
     /// Calls the function.
     ///
     /// `read` reads the result, and what comes back for arguments that the function may change.
@@ -96,13 +106,19 @@ impl Prepared {
         R::from_result(self.run::<R>(read, &errors))
     }
 
+    /// The same for every function, too.
+    fn exchange(self) -> Result<(PendingCall, Back, Replied), Error> {
+        let (call, outgoing) = self.0?;
+        let (back, worker) = call.exchange(outgoing)?;
+        Ok((call, back, worker))
+    }
+
     fn run<R: Returned>(
         self,
         read: impl FnOnce(&mut Reader<'_>) -> Result<R::Ok, DecodeError>,
         errors: &ErrorCodec<R::Err>,
     ) -> Result<R::Ok, R::Err> {
-        let (call, outgoing) = self.0?;
-        let (back, worker) = call.exchange(outgoing)?;
+        let (call, back, worker) = self.exchange()?;
         let meaning = understand::<R>(back, read, errors);
         // One that says what is no value is hostile, or broken: it ends here.
         if !matches!(meaning, Meaning::Undecodable(_)) {
@@ -169,7 +185,7 @@ impl PendingCall {
     }
 
     /// The whole frame, but for its nonce, with what goes beside it.
-    fn encode(&self, write: impl FnOnce(&mut Writer<'_>) -> Result<(), EncodeError>) -> Result<Outgoing, Error> {
+    fn encode(&self, write: &mut dyn FnMut(&mut Writer<'_>) -> Result<(), EncodeError>) -> Result<Outgoing, Error> {
         let mut frame = vec![0; HEADER];
         // Arguments must fit into the child's memory, so its limit is theirs.
         let cap = self.profile.limits().memory.unwrap_or(u64::MAX / 2);
@@ -190,8 +206,10 @@ impl PendingCall {
         }
         let prefix = (frame.len() - HEADER) as u64;
         let mut outlet = Outlet::new(|| self.reserve());
-        let (written, descriptors) =
-            descriptors::collect(|| codec::encode_with(&mut frame, cap, Some(&mut outlet), write));
+        let mut written = Ok(0);
+        let descriptors = descriptors::collect(&mut || {
+            written = codec::encode_with(&mut frame, cap, Some(&mut outlet), &mut *write);
+        });
         let aside = written.map_err(unsent)?;
         let placed = outlet.place().map_err(|error| unsent(EncodeError::Aside(error.to_string())))?;
         let room = self.room();

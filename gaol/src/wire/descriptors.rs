@@ -19,20 +19,19 @@ thread_local! {
 }
 
 /// Runs `write`, and gives the descriptors that it put.
-pub(crate) fn collect<R>(write: impl FnOnce() -> R) -> (R, Vec<OwnedFd>) {
+pub(crate) fn collect(write: &mut dyn FnMut()) -> Vec<OwnedFd> {
     let previous = GOING.replace(Some(Vec::new()));
     let restore = OnDrop(Some(|| GOING.replace(previous).unwrap_or_default()));
-    let result = write();
-    (result, restore.now())
+    write();
+    restore.now()
 }
 
 /// Runs `read` with the descriptors of a message. Those that it does not take are closed.
-pub(crate) fn hand_out<R>(descriptors: Vec<OwnedFd>, read: impl FnOnce() -> R) -> R {
+pub(crate) fn hand_out(descriptors: Vec<OwnedFd>, read: &mut dyn FnMut()) {
     let previous = COME.replace(Some(descriptors.into_iter().map(Some).collect()));
     let restore = OnDrop(Some(|| drop(COME.replace(previous))));
-    let result = read();
+    read();
     restore.now();
-    result
 }
 
 /// Puts things back, also when what it waits for panics.
