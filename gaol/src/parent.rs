@@ -14,6 +14,7 @@ mod slot;
 mod support;
 mod template;
 mod wait;
+mod watch;
 mod zygote;
 
 use std::borrow::Cow;

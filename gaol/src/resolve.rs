@@ -37,6 +37,15 @@ pub(crate) struct Name {
 }
 
 impl Name {
+    #[cfg(test)]
+    pub(crate) fn new(path: PathBuf, identity: Identity) -> Self {
+        Self { path, identity }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Whether the path still means the same file.
     pub(crate) fn still_holds(&self) -> bool {
         rustix::fs::stat(&self.path).is_ok_and(|stat| identity(&stat) == self.identity)
@@ -315,6 +324,19 @@ struct Target {
 /// Each component is opened in the directory that the one before it was, so that a directory which a link takes the place of meanwhile
 /// is the directory still: what is followed is what was looked at.
 fn follow(written: &Path) -> Result<Target, (PathBuf, PathProblem)> {
+    follow_by(written, &mut |_, _| {})
+}
+
+/// Follows a path, and shows each directory before a name is looked up in it.
+///
+/// # Errors
+///
+/// It leads nowhere, or cannot be followed.
+pub(crate) fn walk(written: &Path, visit: &mut dyn FnMut(&Path, BorrowedFd<'_>)) -> Result<(), (PathBuf, PathProblem)> {
+    follow_by(written, visit).map(drop)
+}
+
+fn follow_by(written: &Path, visit: &mut dyn FnMut(&Path, BorrowedFd<'_>)) -> Result<Target, (PathBuf, PathProblem)> {
     let open = |directory: BorrowedFd<'_>, name: &OsStr, path: &Path| {
         let access = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         rustix::fs::openat(directory, name, access, Mode::empty()).map_err(|errno| at(path, errno))
@@ -331,8 +353,10 @@ fn follow(written: &Path) -> Result<Target, (PathBuf, PathProblem)> {
             opened.pop();
             continue;
         }
+        let directory = opened.last().unwrap_or(&root).as_fd();
+        visit(&path, directory);
         path.push(&component);
-        let fd = open(opened.last().unwrap_or(&root).as_fd(), &component, &path)?;
+        let fd = open(directory, &component, &path)?;
         let stat = rustix::fs::fstat(&fd).map_err(|errno| at(&path, errno))?;
         if FileType::from_raw_mode(stat.st_mode) != FileType::Symlink {
             opened.push(fd);

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak};
 use super::blank::{Blank, NoTemplate};
 use super::slot::Slot;
 use super::template::{Arrived, NoWorker, Template, Worker};
+use super::watch::Watcher;
 use super::zygote::{NotStarted, Zygote};
 use crate::plan::{Plan, Reason, Refusal};
 use crate::profile::{Process, Profile};
@@ -36,6 +37,8 @@ pub(super) struct Application {
     owing: Mutex<Vec<Weak<Template>>>,
     /// What refused namespaces on this system, once something did.
     no_namespaces: OnceLock<Refusal>,
+    /// Hears of changes on the way to many paths. Without one they are looked at.
+    watcher: OnceLock<Option<Arc<Watcher>>>,
     /// Which kinds of operations can be allowed together, as far as was asked.
     possible: Mutex<HashMap<(Profile, Layers), Result<Layers, Refusal>>>,
 }
@@ -119,6 +122,7 @@ impl Application {
             blanks: Mutex::default(),
             owing: Mutex::default(),
             no_namespaces: OnceLock::new(),
+            watcher: OnceLock::new(),
             possible: Mutex::default(),
         }
     }
@@ -199,7 +203,7 @@ impl Application {
 
     fn cached(&self, key: &Key) -> Option<Arc<Template>> {
         let template = self.templates.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()?;
-        if template.is_fresh() {
+        if template.is_fresh(|| self.watcher.get_or_init(Watcher::new).clone()) {
             return Some(template);
         }
         self.forget(key, &template);

@@ -12,6 +12,7 @@ use rustix::process::Signal;
 use super::blank::{Blank, NoTemplate, failed};
 use super::patience::Pace;
 use super::wait::{Readable, wait_readable};
+use super::watch::{Vigil, Watcher};
 use super::zygote::{SETUP_TIME, Zygote};
 use crate::message::{LONGEST, Purpose, Readiness, Spawned, Stay, Wanted};
 use crate::plan::{Plan, Reason, Refusal, Stream};
@@ -33,6 +34,8 @@ pub(super) struct Template {
     control: OwnedFd,
     pidfd: OwnedFd,
     names: Vec<Name>,
+    /// What is known of these without looking.
+    vigil: Vigil,
     plan: Plan,
     /// Workers at hand: spares that have arrived, or with `process = "reused"` those that served a call and are kept.
     ///
@@ -190,6 +193,7 @@ impl Template {
                     control,
                     pidfd,
                     names,
+                    vigil: Vigil::default(),
                     plan,
                     ready: Mutex::new(Ready {
                         workers: VecDeque::new(),
@@ -222,8 +226,8 @@ impl Template {
     }
 
     /// Whether every path still means what it meant.
-    pub(super) fn is_fresh(&self) -> bool {
-        self.names.iter().all(Name::still_holds)
+    pub(super) fn is_fresh(&self, watcher: impl FnOnce() -> Option<Arc<Watcher>>) -> bool {
+        self.vigil.holds(&self.names, watcher)
     }
 
     fn ready(&self) -> MutexGuard<'_, Ready> {
