@@ -38,15 +38,18 @@ pub(crate) enum Role {
     FirstCall,
     /// The zygote without layers.
     FloorZygote,
+    /// The zygote under every layer.
+    ConfinedZygote,
     /// Makes one call, and prints what the processes that stand ready then do not share, in bytes.
     IdleMemory,
 }
 
 impl Role {
-    const ALL: [(&'static str, Self); 4] = [
+    const ALL: [(&'static str, Self); 5] = [
         ("nothing", Self::Nothing),
         ("first-call", Self::FirstCall),
         ("floor-zygote", Self::FloorZygote),
+        ("confined-zygote", Self::ConfinedZygote),
         ("idle-memory", Self::IdleMemory),
     ];
 

@@ -1,6 +1,7 @@
-//! What the system itself costs, without any layer and without any library.
+//! What the system itself costs, without gaol.
 
 pub(crate) mod ballast;
+pub(crate) mod confined;
 pub(crate) mod fork;
 pub(crate) mod sockets;
 pub(crate) mod zygote;

@@ -52,6 +52,7 @@ gaol::main! {
         match arguments.role {
             Some(Role::Nothing) => ExitCode::SUCCESS,
             Some(Role::FloorZygote) => floor::zygote::serve(),
+            Some(Role::ConfinedZygote) => floor::confined::serve(),
             Some(role) => alone::answer(role),
             None if arguments.help => {
                 println!("{HELP}");

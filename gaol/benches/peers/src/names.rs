@@ -46,6 +46,7 @@ pub(crate) const SPAWN_TRUE: &str = "floor: posix_spawn /bin/true";
 pub(crate) const SPAWN_SELF: &str = "floor: posix_spawn of this binary";
 pub(crate) const ZYGOTE: &str = "floor: bare zygote with a spare";
 pub(crate) const ZYGOTE_ASKS_AFTERWARDS: &str = "floor: bare zygote with a spare, next asked for afterwards";
+pub(crate) const CONFINED: &str = "floor: zygote under every layer, with a spare";
 pub(crate) const ZYGOTE_WITHOUT_SPARE: &str = "floor: bare zygote without a spare";
 pub(crate) const SOCKETS: &str = "floor: socketpair round trip";
 

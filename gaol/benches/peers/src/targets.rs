@@ -47,11 +47,11 @@ impl fmt::Display for Ratio {
     }
 }
 
-/// What a ratio would be of something that has no layer and does nothing but what cannot be left out: where this is over the limit, gaol is.
+/// What a ratio would be of something that does nothing but what cannot be left out: where this is over the limit, gaol is.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Floor {
     /// That of the ratio.
-    pub(crate) name: &'static str,
+    pub(crate) name: String,
     pub(crate) value: f64,
     /// Who was measured in gaol's place.
     pub(crate) who: &'static str,
@@ -67,7 +67,9 @@ impl fmt::Display for Floor {
 /// What can be reached at all, of the targets for which that was measured.
 pub(crate) fn floors(figures: &Figures) -> Vec<Floor> {
     let mut floors = Vec::new();
-    let mut is = |name, value: Option<f64>, who| floors.extend(value.map(|value| Floor { name, value, who }));
+    let mut is = |name: &str, value: Option<f64>, who| {
+        floors.extend(value.map(|value| Floor { name: name.to_owned(), value, who }));
+    };
     let pool = figures.median(phase::BACK_TO_BACK, names::POOL);
     let median = |size: &str, name: &str| figures.median(&names::payload(size), name);
     for (name, phase) in [("fresh/mem-isolate", phase::SMALL), ("fresh-1GiB/mem-isolate-1GiB", phase::LARGE)] {
@@ -80,6 +82,11 @@ pub(crate) fn floors(figures: &Figures) -> Vec<Floor> {
     for name in ["argument-64MiB-bandwidth/memcpy", "result-64MiB-bandwidth/memcpy"] {
         let fresh = median("64 MiB", names::MEMCPY_FRESH);
         is(name, divide(copying(figures, "64 MiB"), fresh), names::MEMCPY_FRESH);
+    }
+    for threads in names::THREADS {
+        let rate = |who: &str| figures.number(phase::THROUGHPUT, &names::with_threads(who, threads));
+        let name = throughput_of(threads);
+        is(&name, divide(rate(names::CONFINED), rate(names::ZYGOTE)), names::CONFINED);
     }
     floors
 }
@@ -142,11 +149,13 @@ pub(crate) fn ratios(figures: &Figures) -> Vec<Ratio> {
     for threads in names::THREADS {
         let rate = |who: &str| figures.number(phase::THROUGHPUT, &names::with_threads(who, threads));
         let value = divide(rate(names::FRESH), rate(names::ZYGOTE));
-        ratios.extend(
-            value.map(|value| Ratio::at_least(format!("throughput-{threads}-threads/bare-zygote"), 0.85, value)),
-        );
+        ratios.extend(value.map(|value| Ratio::at_least(throughput_of(threads), 0.85, value)));
     }
     ratios
+}
+
+fn throughput_of(threads: usize) -> String {
+    format!("throughput-{threads}-threads/bare-zygote")
 }
 
 fn divide(value: Option<f64>, by: Option<f64>) -> Option<f64> {

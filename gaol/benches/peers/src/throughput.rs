@@ -25,13 +25,18 @@ pub(crate) fn measure(arguments: &Arguments, figures: &mut Figures) {
             Ok(zygote) => zygote,
             Err(error) => return figures.wrong(format!("throughput, {}: {error}", names::ZYGOTE)),
         };
-        let contenders: [(&str, Call<'_>); 3] = [
+        // Where a layer is not to be had, there is no such floor.
+        let confined = Zygote::start_confined(threads + 1, Ask::Meanwhile).ok().filter(|zygote| zygote.call(1).is_ok());
+        let mut contenders: Vec<(&str, Call<'_>)> = vec![
             (names::FRESH, Box::new(|n| timed(next(n), || functions::fresh(n)))),
             (names::ZYGOTE, Box::new(|n| zygote.call(n))),
             (names::MEM_ISOLATE, Box::new(forks::mem_isolate)),
         ];
-        let named = |(name, call)| (names::with_threads(name, threads), call);
-        compare(phase::THROUGHPUT, threads, contenders.map(named).into(), arguments, figures);
+        if let Some(confined) = &confined {
+            contenders.push((names::CONFINED, Box::new(|n| confined.call(n))));
+        }
+        let contenders = contenders.into_iter().map(|(name, call)| (names::with_threads(name, threads), call));
+        compare(phase::THROUGHPUT, threads, contenders.collect(), arguments, figures);
     }
 }
 

@@ -15,6 +15,7 @@ use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
     SendFlags, SocketFlags, SocketType,
 };
+use rustix::process::Signal;
 
 use super::fork::{Side, exit_now, fork, reap_automatically};
 use crate::arguments::Role;
@@ -39,10 +40,19 @@ pub(crate) struct Zygote {
 impl Zygote {
     /// Starts one that keeps `spares` children ready.
     pub(crate) fn start(spares: usize, ask: Ask) -> io::Result<Self> {
+        Self::start_as(Role::FloorZygote, spares, ask)
+    }
+
+    /// The same under every layer: see [`confined`](super::confined).
+    pub(crate) fn start_confined(spares: usize, ask: Ask) -> io::Result<Self> {
+        Self::start_as(Role::ConfinedZygote, spares, ask)
+    }
+
+    fn start_as(role: Role, spares: usize, ask: Ask) -> io::Result<Self> {
         let (control, theirs) =
             rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
         let process = Command::new("/proc/self/exe")
-            .args(["--role", Role::FloorZygote.name()])
+            .args(["--role", role.name()])
             .env_clear()
             .stdin(Stdio::from(theirs))
             .spawn()?;
@@ -66,7 +76,7 @@ impl Zygote {
         if self.ask == Ask::First {
             self.ask_for_child()?;
         }
-        let mut child = self.take()?;
+        let Taken { mut child, pidfd, _pipes } = self.take()?;
         child.write_all(&number.to_le_bytes())?;
         if self.ask == Ask::Meanwhile {
             self.ask_for_child()?;
@@ -75,6 +85,10 @@ impl Zygote {
         child.read_exact(&mut reply)?;
         if self.ask == Ask::Afterwards {
             self.ask_for_child()?;
+        }
+        if let Some(pidfd) = pidfd {
+            // Whatever it does yet, its call is over.
+            let _ = rustix::process::pidfd_send_signal(&pidfd, Signal::KILL);
         }
         Ok(u64::from_le_bytes(reply))
     }
@@ -85,18 +99,27 @@ impl Zygote {
     }
 
     /// The next child that is ready.
-    fn take(&self) -> io::Result<UnixStream> {
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    fn take(&self) -> io::Result<Taken> {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
         let mut byte = [0];
         let flags = RecvFlags::CMSG_CLOEXEC;
         rustix::net::recvmsg(&self.control, &mut [IoSliceMut::new(&mut byte)], &mut ancillary, flags)?;
-        let child = ancillary.drain().find_map(|message| match message {
-            RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
-            _ => None,
+        let mut descriptors = ancillary.drain().flat_map(|message| match message {
+            RecvAncillaryMessage::ScmRights(descriptors) => descriptors.collect(),
+            _ => Vec::new(),
         });
-        Ok(UnixStream::from(child.ok_or_else(|| io::Error::other("the bare zygote is gone"))?))
+        let child = descriptors.next().ok_or_else(|| io::Error::other("the zygote is gone"))?;
+        Ok(Taken { child: child.into(), pidfd: descriptors.next(), _pipes: descriptors.collect() })
     }
+}
+
+/// A child that is ready.
+struct Taken {
+    child: UnixStream,
+    /// What comes beside it, where its zygote is a confined one: a handle on it, and the pipes, which are closed with it.
+    pidfd: Option<OwnedFd>,
+    _pipes: Vec<OwnedFd>,
 }
 
 impl Drop for Zygote {
