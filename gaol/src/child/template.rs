@@ -136,7 +136,8 @@ pub(super) fn receive_plan(control: &OwnedFd) -> io::Result<(Purpose, Plan, Vec<
     let PlanHead { purpose, length } = PlanHead::from_bytes(head);
     let length = usize::try_from(length).map_err(io::Error::other)?;
     let mut bytes = Vec::new();
-    let mut chunk = vec![0; LONGEST];
+    // No longer than the plan: each page of it that is new is a page fault.
+    let mut chunk = vec![0; length.min(LONGEST)];
     while bytes.len() < length {
         let received = receive(control.as_fd(), &mut chunk, RecvFlags::empty())?;
         if received.bytes == 0 {

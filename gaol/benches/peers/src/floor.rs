@@ -1,5 +1,6 @@
 //! What the system itself costs, without gaol.
 
+pub(crate) mod apart;
 pub(crate) mod ballast;
 pub(crate) mod confined;
 pub(crate) mod fork;

@@ -58,6 +58,8 @@ pub(crate) const BUILD: &str = "the result built, not returned";
 pub(crate) const MEMCPY: &str = "floor: memcpy, both resident";
 pub(crate) const MEMCPY_FRESH: &str = "floor: memcpy into a new Vec";
 pub(crate) const MEMFD: &str = "floor: pwrite to and read from a memfd, all resident";
+pub(crate) const APART: &str = "floor: pwrite to a memfd, read by another process, all resident";
+pub(crate) const APART_EMPTY: &str = "floor: the same without bytes";
 pub(crate) const MEMFD_FRESH: &str = "floor: pwrite to a new memfd and read into a new Vec";
 
 pub(crate) const FIRST_CALL: &str = "first call of a process";

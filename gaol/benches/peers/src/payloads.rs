@@ -1,5 +1,6 @@
 //! What bytes cost on their way into a call and out of it.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::hint::black_box;
 use std::io::{Read, Seek};
@@ -11,6 +12,7 @@ use rustix::fs::MemfdFlags;
 use crate::arguments::Arguments;
 use crate::contenders::forks;
 use crate::figures::Figures;
+use crate::floor::apart::Apart;
 use crate::functions::{self, Seen};
 use crate::names;
 use crate::turns::{Contender, take_turns, timed};
@@ -26,6 +28,10 @@ pub(crate) fn measure(pool: &procspawn::Pool, arguments: &Arguments, figures: &m
         let source = &source;
         let mut kept = match Memfd::new(length) {
             Ok(kept) => kept,
+            Err(error) => return figures.wrong(error),
+        };
+        let apart = match Apart::start(length) {
+            Ok(apart) => RefCell::new(apart),
             Err(error) => return figures.wrong(error),
         };
         let mut contenders = vec![
@@ -45,6 +51,8 @@ pub(crate) fn measure(pool: &procspawn::Pool, arguments: &Arguments, figures: &m
                 if copied == *source { Ok(time) } else { Err("copied other bytes".to_owned()) }
             }),
             Contender::new(names::MEMFD, |_| kept.cross(source)),
+            Contender::new(names::APART, |_| apart.borrow_mut().cross(source)),
+            Contender::new(names::APART_EMPTY, |_| apart.borrow_mut().cross(&[])),
             Contender::new(names::MEMFD_FRESH, |_| Memfd::new(length)?.cross(source)),
         ];
         // Encoded byte by byte, 64 MiB take the others seconds.

@@ -77,7 +77,8 @@ pub(crate) fn floors(figures: &Figures) -> Vec<Floor> {
     }
     is("reused/procspawn-pool", divide(figures.median(phase::BACK_TO_BACK, names::SOCKETS), pool), names::SOCKETS);
     for name in ["argument-1MiB/memcpy", "result-1MiB/memcpy"] {
-        is(name, divide(median("1 MiB", names::MEMFD), copying(figures, "1 MiB")), names::MEMFD);
+        let apart = median("1 MiB", names::APART).zip(median("1 MiB", names::APART_EMPTY));
+        is(name, divide(apart.map(|(all, empty)| all - empty), copying(figures, "1 MiB")), names::APART);
     }
     for name in ["argument-64MiB-bandwidth/memcpy", "result-64MiB-bandwidth/memcpy"] {
         let fresh = median("64 MiB", names::MEMCPY_FRESH);
