@@ -1,3 +1,5 @@
+//! Vigils over real directories, which change in every way that matters.
+
 use std::fs;
 
 use super::*;
