@@ -201,8 +201,7 @@ fn rehearse(channel: &std::fs::File) {
     let request = Request { arguments: &arguments, aside, descriptors: Vec::new(), room: None, cap: HEADER as u64 };
     let _ = std::panic::catch_unwind(AssertUnwindSafe(|| crossing::rehearse(request)));
     // As it is asked how long a call was waited for, and how a kept worker waits.
-    drop(std::hint::black_box(Leisure::default()).look());
-    let _ = std::hint::black_box(Instant::now());
+    let _ = std::hint::black_box((Leisure::default().look().is_some(), Instant::now()));
     let _ = io::stdout().flush();
     // Neither can do anything: what is no socket has no message, and nothing is what is written.
     let _ = receive_some(rustix::stdio::stdin(), &mut [0; FIRST], wire::descriptors::MOST + 1, RecvFlags::empty());
