@@ -94,7 +94,10 @@ pub(crate) fn enter(
         sigsys::lead_to(plan.grants.iter().map(Grant::path).chain(plan.links.iter().map(|link| link.at.as_path())));
         match groundwork.rest_of_filter() {
             Some(rest) => seccomp::install(&rest).map_err(|error| filter_refusal(&error))?,
-            None => listener = filter(plan)?,
+            None => {
+                answer_traps()?;
+                listener = filter(plan)?;
+            }
         }
     }
     probe::canaries(plan, landlocked)?;
@@ -108,9 +111,13 @@ fn filter(plan: &Plan) -> Result<Option<OwnedFd>, Refusal> {
     enter_filter(plan, &shape, &seccomp::template_filter(&shape))
 }
 
-/// Installs a filter of this shape, and first what answers its traps.
+/// Has the traps of a filter answered. To be done before it is entered, and once: the filter refuses it.
+fn answer_traps() -> Result<(), Refusal> {
+    sigsys::install_handler().map_err(|error| refusal(Layer::Seccomp, "rt_sigaction(SIGSYS)", &error))
+}
+
+/// Installs a filter of this shape.
 fn enter_filter(plan: &Plan, shape: &Shape, filter: &BpfProgram) -> Result<Option<OwnedFd>, Refusal> {
-    sigsys::install_handler().map_err(|error| refusal(Layer::Seccomp, "rt_sigaction(SIGSYS)", &error))?;
     if shape.asks() {
         return notify::install(filter).map(Some).map_err(|error| asking_refusal(plan, &error));
     }

@@ -8,7 +8,7 @@ use seccompiler::BpfProgram;
 
 use super::namespaces::{self, Ids, Prepared};
 use super::seccomp::{self, Shape};
-use super::{capabilities, enter_filter, hygiene, limits, own_refusal, refusal, shape};
+use super::{answer_traps, capabilities, enter_filter, hygiene, limits, own_refusal, refusal, shape};
 use crate::plan::{Plan, Reason, Refusal};
 use crate::support::Layer;
 
@@ -68,6 +68,7 @@ impl Groundwork {
         let shape = shape(plan);
         let [first, rest] = seccomp::template_filter_in_parts(&shape);
         self.filter = Some((shape, rest));
+        answer_traps()?;
         enter_filter(plan, &shape, &first)
     }
 
