@@ -112,8 +112,12 @@ fn references(lane: &mut Lane, scenario: Scenario) -> Vec<Confined> {
         let [(1, Some(view)), (2, Some(view_again))] = &run.seen.ran[..] else {
             panic!("without a fault: {:?}", run.seen.ran)
         };
-        assert_eq!((attempts, view), (again, view_again), "two calls are alike");
-        references.push(Confined { view: view.clone(), attempts: attempts.clone() });
+        assert_eq!(attempts, again, "two calls are alike");
+        // The second was expected, where its template has a root of its own: its filter is in two parts.
+        let differ = difference(view_again, view);
+        let expected = act == Act::CallByArguments && differ == ["Seccomp_filters: Some(\"3\") instead of Some(\"2\")"];
+        assert!(differ.is_empty() || expected, "two calls are alike: {differ:?}");
+        references.extend([view, view_again].map(|view| Confined { view: view.clone(), attempts: attempts.clone() }));
     }
     references
 }
