@@ -120,7 +120,7 @@ impl Template {
             Ready { workers: VecDeque::new(), asked: 0, asked_for_good: false, waiting: 0, wanted: 0, taken: None };
         let (names, ready, pace) = (Vec::new(), Mutex::new(ready), Pace::default());
         let demand = Demand::default();
-        Self { control, pidfd, names, plan, ready, spares: false, pace, demand, zygote }
+        Self { control, pidfd, names, plan, ready, spares: false, pace, demand, vigil: Vigil::default(), zygote }
     }
 }
 
