@@ -9,12 +9,13 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use serde::de::{DeserializeOwned, Error as _};
+use serde::de::DeserializeOwned;
 
 use crate::entry::{Reply, Request};
 use crate::error::{Error, FunctionError};
 use crate::sys::shared::SharedReader;
 use crate::wire::codec::{self, Aside, DecodeError, EncodeError, Reader, Set, Writer};
+use crate::wire::descriptors::HandingOut;
 use crate::wire::{HEADER, Kind, descriptors};
 
 pub use self::ways::{
@@ -205,7 +206,9 @@ fn unable(error: &EncodeError, cap: u64) -> Reply {
 /// The child's side of a call: decodes the arguments, runs the function, encodes what it returns and what it changed.
 ///
 /// Every function has an instance of this, so it holds what depends on the function's types and nothing else: the rest is code that all
-/// share, and that a worker has at hand before it is called.
+/// share, and that a worker has at hand before it is called. The instance is a part of what the attribute generates, closures and all: what a
+/// worker comes to for the first time in a call stands together.
+#[inline]
 pub fn serve<A, R: Returned>(
     request: Request<'_>,
     read: impl FnOnce(&mut Reader<'_>) -> Result<A, DecodeError>,
@@ -213,7 +216,10 @@ pub fn serve<A, R: Returned>(
     write: impl Fn(&R::Ok, &mut A, &mut Writer<'_>) -> Result<(), EncodeError>,
     errors: ErrorCodec<R::Err>,
 ) -> Reply {
-    let Request { arguments, aside, descriptors, room, cap } = request;
+    let Request { arguments, aside, descriptors, room, cap, is_visit } = request;
+    if is_visit {
+        return Reply::of(Kind::Unable, Vec::new());
+    }
     let whole = |reader: &mut Reader<'_>| {
         let arguments = read(reader)?;
         reader.end().map(|()| arguments)
@@ -224,7 +230,7 @@ pub fn serve<A, R: Returned>(
         Err(error) => return undecodable(&error),
     };
     match body(&mut arguments).into_result() {
-        Ok(value) => write_result(room, cap, &mut |writer| write(&value, &mut arguments, writer)),
+        Ok(value) => write_result(room, cap, |writer| write(&value, &mut arguments, writer)),
         Err(error) => (errors.encode)(&error, cap),
     }
 }
@@ -235,17 +241,21 @@ fn undecodable(error: &DecodeError) -> Reply {
 }
 
 /// Writes the reply of a function that returned.
+#[inline]
 fn write_result(
-    mut room: Option<&mut dyn Aside>,
+    room: Option<&mut dyn Aside>,
     cap: u64,
-    write: &mut dyn FnMut(&mut Writer<'_>) -> Result<(), EncodeError>,
+    write: impl FnOnce(&mut Writer<'_>) -> Result<(), EncodeError>,
 ) -> Reply {
     let mut frame = vec![0; HEADER];
-    let mut written = Ok(0);
-    let descriptors = descriptors::collect(&mut || {
-        let aside = room.as_mut().map(|room| &mut **room as &mut dyn Aside);
-        written = codec::encode_with(&mut frame, cap.saturating_add(HEADER as u64), aside, &mut *write);
-    });
+    let room = room.map(|room| room as &mut dyn Aside);
+    let descriptors = descriptors::collect();
+    let written = codec::encode_with(&mut frame, cap.saturating_add(HEADER as u64), room, write);
+    finish_result(frame, written, descriptors.end(), cap)
+}
+
+/// The part of [`write_result`] that is the same for every type.
+fn finish_result(frame: Vec<u8>, written: Result<u64, EncodeError>, descriptors: Vec<OwnedFd>, cap: u64) -> Reply {
     match written {
         Ok(aside) => Reply { aside, descriptors, ..Reply::of(Kind::Returned, frame) },
         Err(error) => unable(&error, cap),
@@ -253,32 +263,33 @@ fn write_result(
 }
 
 /// Reads what crossed, with what came beside it.
+#[inline]
 fn read_beside<T>(
     bytes: &[u8],
     aside: Option<SharedReader>,
     descriptors: Vec<OwnedFd>,
     read: impl FnOnce(&mut Reader<'_>) -> Result<T, DecodeError>,
 ) -> Result<T, DecodeError> {
-    let (mut read, mut value) = (Some(read), None);
-    read_once(bytes, aside, descriptors, &mut |reader| {
-        value = read.take().map(|read| read(reader)).transpose()?;
-        Ok(())
-    })?;
-    value.ok_or_else(|| DecodeError::custom("nobody has read it"))
+    let mut beside = Beside { aside, _descriptors: descriptors::hand_out(descriptors) };
+    let value = read(&mut beside.reader(bytes));
+    beside.end();
+    value
 }
 
-/// The part of [`read_beside`] that is the same for every type.
-fn read_once(
-    bytes: &[u8],
-    mut aside: Option<SharedReader>,
-    descriptors: Vec<OwnedFd>,
-    read: &mut dyn FnMut(&mut Reader<'_>) -> Result<(), DecodeError>,
-) -> Result<(), DecodeError> {
-    let mut done = Ok(());
-    descriptors::hand_out(descriptors, &mut || {
-        done = read(&mut Reader::new(bytes, aside.as_mut().map(|aside| aside as &mut dyn Set)));
-    });
-    done
+/// What came beside the bytes of a message. What nobody takes of it is let go of.
+struct Beside {
+    aside: Option<SharedReader>,
+    _descriptors: HandingOut,
+}
+
+impl Beside {
+    fn reader<'a>(&'a mut self, bytes: &'a [u8]) -> Reader<'a> {
+        Reader::new(bytes, self.aside.as_mut().map(|aside| aside as &mut dyn Set))
+    }
+
+    /// A function of its own, for what it drops is code that not every function needs an instance of.
+    #[inline(never)]
+    fn end(self) {}
 }
 
 /// The arguments of a rehearsal.
@@ -337,3 +348,27 @@ pub(crate) fn understand<R: Returned>(
 
 /// Says at compile time, on a parameter's own span, that it cannot cross.
 pub fn assert_crosses<T: Serialize + DeserializeOwned>() {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a function has that must not run while it is only visited.
+    fn serve_nobody(request: Request<'_>) -> Reply {
+        serve::<(), crate::Result<()>>(
+            request,
+            |_| panic!("the arguments are read"),
+            |()| panic!("the function runs"),
+            |(), (), _| panic!("a result is written"),
+            ErrorCodec { encode: |_, _| panic!("an error is written"), decode: only_words },
+        )
+    }
+
+    #[test]
+    fn a_visit_runs_nothing_of_the_function() {
+        let reply = serve_nobody(Request::visit());
+        assert_eq!((reply.kind, reply.frame, reply.aside, reply.descriptors.len()), (Kind::Unable, Vec::new(), 0, 0));
+        let call = Request { is_visit: false, ..Request::visit() };
+        assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| serve_nobody(call))).is_err(), "the control");
+    }
+}

@@ -102,6 +102,15 @@ pub struct Request<'a> {
     pub(crate) room: Option<&'a mut dyn Aside>,
     /// The largest payload that the parent takes.
     pub(crate) cap: u64,
+    /// It is no call: neither are there arguments to be read, nor is the function to be run.
+    pub(crate) is_visit: bool,
+}
+
+impl Request<'_> {
+    /// Of a worker that only makes sure that the code is in its memory.
+    pub(crate) fn visit() -> Self {
+        Self { arguments: &[], aside: None, descriptors: Vec::new(), room: None, cap: 0, is_visit: true }
+    }
 }
 
 /// What a worker answers.

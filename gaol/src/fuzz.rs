@@ -148,11 +148,9 @@ pub fn write_whole(
     write: impl FnOnce(&mut Writer<'_>) -> Result<(), EncodeError>,
 ) -> Result<Whole, EncodeError> {
     let (mut bytes, mut aside) = (Vec::new(), Beside::default());
-    let (mut write, mut written) = (Some(write), Ok(0));
-    let descriptors = descriptors::collect(&mut || {
-        let Some(write) = write.take() else { return };
-        written = codec::encode_with(&mut bytes, cap, beside.then_some(&mut aside as &mut dyn Aside), write);
-    });
+    let descriptors = descriptors::collect();
+    let written = codec::encode_with(&mut bytes, cap, beside.then_some(&mut aside as &mut dyn Aside), write);
+    let descriptors = descriptors.end();
     assert_eq!(written?, aside.bytes.len() as u64, "what went aside is what is there");
     Ok(Whole { bytes, beside: beside.then_some(aside), descriptors })
 }
@@ -163,15 +161,10 @@ pub fn read_whole<T>(
     read: impl FnOnce(&mut Reader<'_>) -> Result<T, DecodeError>,
 ) -> Result<T, DecodeError> {
     let Whole { bytes, mut beside, descriptors } = whole;
-    let (mut read, mut value) = (Some(read), None);
-    descriptors::hand_out(descriptors, &mut || {
-        let mut reader = Reader::new(&bytes, beside.as_mut().map(|beside| beside as &mut dyn Set));
-        value = read.take().map(|read| {
-            let value = read(&mut reader)?;
-            reader.end().map(|()| value)
-        });
-    });
-    value.ok_or_else(|| DecodeError::custom("nobody has read it"))?
+    let _descriptors = descriptors::hand_out(descriptors);
+    let mut reader = Reader::new(&bytes, beside.as_mut().map(|beside| beside as &mut dyn Set));
+    let value = read(&mut reader)?;
+    reader.end().map(|()| value)
 }
 
 /// Reads bytes as the message of that number between gaol's own processes, and writes it again. `None`: they are no such message.

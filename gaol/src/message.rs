@@ -151,10 +151,12 @@ pub(crate) struct Wanted {
     pub(crate) stay: Stay,
     /// The size of the lane, or 0.
     pub(crate) lane: u64,
+    /// The function that it is going to be called for, as far as the last call tells, or 0.
+    pub(crate) entry: u64,
 }
 
 impl Wanted {
-    pub(crate) const BYTES: usize = 9;
+    pub(crate) const BYTES: usize = 17;
 
     pub(crate) fn to_bytes(self) -> [u8; Self::BYTES] {
         let mut bytes = [0; Self::BYTES];
@@ -162,14 +164,16 @@ impl Wanted {
             Stay::ForGood => b'g',
             Stay::ForAWhile => b'w',
         };
-        bytes[1..].copy_from_slice(&self.lane.to_le_bytes());
+        bytes[1..9].copy_from_slice(&self.lane.to_le_bytes());
+        bytes[9..].copy_from_slice(&self.entry.to_le_bytes());
         bytes
     }
 
     pub(crate) fn from_bytes(bytes: [u8; Self::BYTES]) -> Self {
-        let [stay, lane @ ..] = bytes;
+        let [stay, numbers @ ..] = bytes;
         let stay = if stay == b'w' { Stay::ForAWhile } else { Stay::ForGood };
-        Self { stay, lane: u64::from_le_bytes(lane) }
+        let [lane, entry] = bytemuck::cast(numbers);
+        Self { stay, lane: u64::from_le_bytes(lane), entry: u64::from_le_bytes(entry) }
     }
 }
 
@@ -250,4 +254,17 @@ pub(crate) mod worker_descriptor {
     pub(crate) const STATUS: i32 = 4;
     /// The lane, where there is one. It is moved beyond the numbers that the function may use, where the kernel lets it.
     pub(crate) const LANE: i32 = 5;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wanted_arrives() {
+        for stay in [Stay::ForGood, Stay::ForAWhile] {
+            let wanted = Wanted { stay, lane: 1 << 40, entry: 0xFEDC_BA98_7654_3210 };
+            assert_eq!(Wanted::from_bytes(wanted.to_bytes()), wanted);
+        }
+    }
 }

@@ -207,10 +207,9 @@ impl PendingCall {
         }
         let prefix = (frame.len() - HEADER) as u64;
         let mut outlet = Outlet::new(|| self.reserve());
-        let mut written = Ok(0);
-        let descriptors = descriptors::collect(&mut || {
-            written = codec::encode_with(&mut frame, cap, Some(&mut outlet), &mut *write);
-        });
+        let descriptors = descriptors::collect();
+        let written = codec::encode_with(&mut frame, cap, Some(&mut outlet), write);
+        let descriptors = descriptors.end();
         let aside = written.map_err(unsent)?;
         let placed = outlet.place().map_err(|error| unsent(EncodeError::Aside(error.to_string())))?;
         let room = self.room();

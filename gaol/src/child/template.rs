@@ -217,7 +217,7 @@ fn leave(workers: &[Live]) -> ! {
 fn fork_worker(
     setup: &Setup<'_>,
     control: &OwnedFd,
-    Wanted { stay, lane: size }: Wanted,
+    wanted: Wanted,
     lane: Option<OwnedFd>,
 ) -> Result<Live, (Step, io::Error)> {
     let (channel, channel_of_worker) = socket_pair(SocketType::STREAM).map_err(|error| (Step::Channel, error))?;
@@ -229,8 +229,8 @@ fn fork_worker(
     match spawn::fork().map_err(|error| (Step::Fork, error))? {
         Side::Child => {
             let output = output.as_ref().map(|(_, output)| output.as_fd());
-            let lane = lane.as_ref().map(|lane| (lane.as_fd(), size));
-            worker::main(setup, channel_of_worker.as_fd(), status.as_fd(), output, lane, template, stay)
+            let lane = lane.as_ref().map(|lane| (lane.as_fd(), wanted.lane));
+            worker::main(setup, channel_of_worker.as_fd(), status.as_fd(), output, lane, template, wanted)
         }
         Side::Parent(pid) => {
             let discard = |step| {
@@ -246,11 +246,11 @@ fn fork_worker(
             fds.extend(output.as_ref().map(|(output, _)| output.as_fd()));
             if let Some(lane) = &lane {
                 // Before anybody knows of it, and while the worker gets ready. Where it cannot be done, the calls find the pages.
-                let _ = Lane::find_pages(lane.as_fd(), size);
+                let _ = Lane::find_pages(lane.as_fd(), wanted.lane);
                 fds.push(lane.as_fd());
             }
-            send(control, &Spawned::Worker { stay, lane: if lane.is_some() { size } else { 0 } }, &fds)
-                .map_err(discard(Step::Send))?;
+            let size = if lane.is_some() { wanted.lane } else { 0 };
+            send(control, &Spawned::Worker { stay: wanted.stay, lane: size }, &fds).map_err(discard(Step::Send))?;
             Ok(Live { pidfd, status })
         }
     }

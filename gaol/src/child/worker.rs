@@ -23,7 +23,7 @@ use super::room::Room;
 use crate::crossing;
 use crate::entry::{Entry, Reply, Request};
 use crate::message::worker_descriptor::{CHANNEL, LANE, STATUS, STREAMS};
-use crate::message::{Ended, Stay};
+use crate::message::{Ended, Stay, Wanted};
 use crate::plan::{Plan, Stream};
 use crate::support::Layer;
 use crate::sys::descriptors::{self, close_from, place, receive_some};
@@ -72,7 +72,7 @@ pub(super) fn main(
     output: Option<BorrowedFd<'_>>,
     lane: Option<(BorrowedFd<'_>, u64)>,
     template: Pid,
-    stay: Stay,
+    wanted: Wanted,
 ) -> ! {
     let (channel, lane) = match last_step(setup, channel, status, output, lane, template) {
         Ok(places) => places,
@@ -87,12 +87,12 @@ pub(super) fn main(
     signals::report_aborts(channel.as_fd());
     // Where the call is here already there is nothing to gain by it.
     if !is_readable_within(&channel, Duration::ZERO) {
-        rehearse(&channel);
+        rehearse(&channel, setup.entries.find(wanted.entry));
         if let Some(lane) = &lane {
             warm(lane);
         }
     }
-    if stay == Stay::ForAWhile && !is_called(&channel) {
+    if wanted.stay == Stay::ForAWhile && !is_called(&channel) {
         exit_now(0);
     }
     // Every panic ends here, also one in gaol's own code or in a destructor.
@@ -192,14 +192,18 @@ fn confine(setup: &Setup<'_>, template: Pid, lane: &mut Option<(OwnedFd, u64)>) 
 
 /// Does what a call is going to need, as far as it can be done without one, so that the call need not wait for it: a process that was just
 /// forked meets a page fault at every page of code that it comes to, and at every page of memory that it writes.
-fn rehearse(channel: &std::fs::File) {
+///
+/// Nothing of the user's runs: `entry` is what most likely is to be called, and only the code around it is visited.
+fn rehearse(channel: &std::fs::File, entry: Option<&Entry>) {
     let call = Header::plain(Kind::Call, 0, 0, 0);
     set_current(&call);
     let mut arguments = Vec::with_capacity(HEADER);
     let _ = codec::encode(&crossing::REHEARSED, &mut arguments, HEADER as u64);
     let aside = Some(SharedReader::new([], 0));
-    let request = Request { arguments: &arguments, aside, descriptors: Vec::new(), room: None, cap: HEADER as u64 };
+    let cap = HEADER as u64;
+    let request = Request { arguments: &arguments, aside, descriptors: Vec::new(), room: None, cap, is_visit: false };
     let _ = std::panic::catch_unwind(AssertUnwindSafe(|| crossing::rehearse(request)));
+    let _ = entry.map(|entry| entry.serve(Request::visit()));
     // As it is asked how long a call was waited for, and how a kept worker waits.
     let _ = std::hint::black_box((Leisure::default().look().is_some(), Instant::now()));
     let _ = io::stdout().flush();
@@ -286,6 +290,7 @@ pub(super) fn serve(
         arguments,
         aside: Some(SharedReader::new(pieces, call.aside)),
         descriptors,
+        is_visit: false,
         room: room.as_mut().map(|room| room as &mut dyn Aside),
         cap,
     };

@@ -107,6 +107,7 @@ pub(super) fn exchange(
             Err(error) => return Answer::Broken("read the worker's CPU clock", error),
         }
     }
+    template.calls(terms.entry);
     template.demand.expects(exchange.aside);
     let answer = exchange.run(template, output);
     template.demand.saw(exchange.aside);

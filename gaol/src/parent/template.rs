@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -47,6 +48,8 @@ pub(super) struct Template {
     pub(super) pace: Pace,
     /// How much its calls have aside.
     pub(super) demand: Demand,
+    /// The function that was called last, or 0: most likely the next call is of it.
+    called: AtomicU64,
     /// Lives as long as one of its templates does: its end is theirs.
     zygote: Arc<Zygote>,
 }
@@ -119,8 +122,8 @@ impl Template {
         let ready =
             Ready { workers: VecDeque::new(), asked: 0, asked_for_good: false, waiting: 0, wanted: 0, taken: None };
         let (names, ready, pace) = (Vec::new(), Mutex::new(ready), Pace::default());
-        let demand = Demand::default();
-        Self { control, pidfd, names, plan, ready, spares: false, pace, demand, vigil: Vigil::default(), zygote }
+        let (demand, called, vigil) = (Demand::default(), AtomicU64::default(), Vigil::default());
+        Self { control, pidfd, names, plan, ready, spares: false, pace, demand, called, vigil, zygote }
     }
 }
 
@@ -166,7 +169,8 @@ impl Template {
             return Err(failed("send the plan and the streams that are inherited")(error));
         }
         // What could not be asked for is asked for later.
-        let asked = at_once && send(control.as_fd(), &Wanted { stay: Stay::ForGood, lane: 0 }.to_bytes(), &[]).is_ok();
+        let first = Wanted { stay: Stay::ForGood, lane: 0, entry: 0 };
+        let asked = at_once && send(control.as_fd(), &first.to_bytes(), &[]).is_ok();
         let mut buffer = vec![0; LONGEST];
         match wait_readable(control.as_fd(), Some(deadline)).map_err(failed("poll"))? {
             Readable::Yes => {}
@@ -206,6 +210,7 @@ impl Template {
                     spares,
                     pace: Pace::default(),
                     demand: Demand::default(),
+                    called: AtomicU64::default(),
                     zygote,
                 })
             }
@@ -250,6 +255,11 @@ impl Template {
         // A spare that could not be asked for is asked for by the next call.
         let _ = self.top_up(&mut ready);
         if ready.asked > 0 { Arrived::NotAll } else { Arrived::All }
+    }
+
+    /// A function is called, which is known by the id of its entry.
+    pub(super) fn calls(&self, entry: u64) {
+        self.called.store(entry, Ordering::Relaxed);
     }
 
     /// Takes a worker: one that is at hand, or else the next that arrives. Any number of threads may wait: each message is one whole worker.
@@ -317,11 +327,12 @@ impl Template {
             }
             let stay = if self.spares && has_one { Stay::ForAWhile } else { Stay::ForGood };
             let lane = self.make_lane();
-            let wanted = Wanted { stay, lane: lane.as_ref().map_or(0, |(_, size)| *size) };
+            let entry = self.called.load(Ordering::Relaxed);
+            let wanted = Wanted { stay, lane: lane.as_ref().map_or(0, |(_, size)| *size), entry };
             let lane: Option<BorrowedFd<'_>> = lane.as_ref().map(|(memory, _)| memory.as_fd());
             // Too many descriptors of this user's may be on their way for one more.
             if lane.is_none() || send(self.control.as_fd(), &wanted.to_bytes(), lane.as_slice()).is_err() {
-                send(self.control.as_fd(), &Wanted { stay, lane: 0 }.to_bytes(), &[])?;
+                send(self.control.as_fd(), &Wanted { lane: 0, ..wanted }.to_bytes(), &[])?;
             }
             ready.asked += 1;
             ready.asked_for_good |= stay == Stay::ForGood;

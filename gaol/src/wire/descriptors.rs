@@ -18,39 +18,46 @@ thread_local! {
     static COME: RefCell<Option<Vec<Option<OwnedFd>>>> = const { RefCell::new(None) };
 }
 
-/// Runs `write`, and gives the descriptors that it put.
-pub(crate) fn collect(write: &mut dyn FnMut()) -> Vec<OwnedFd> {
-    let previous = GOING.replace(Some(Vec::new()));
-    let restore = OnDrop(Some(|| GOING.replace(previous).unwrap_or_default()));
-    write();
-    restore.now()
+/// While it is there, this thread collects the descriptors that are put. What it collected before, if anything, it goes on to collect
+/// afterwards, also when what is done meanwhile panics.
+#[must_use]
+pub(crate) struct Collecting {
+    before: Option<Vec<OwnedFd>>,
 }
 
-/// Runs `read` with the descriptors of a message. Those that it does not take are closed.
-pub(crate) fn hand_out(descriptors: Vec<OwnedFd>, read: &mut dyn FnMut()) {
-    let previous = COME.replace(Some(descriptors.into_iter().map(Some).collect()));
-    let restore = OnDrop(Some(|| drop(COME.replace(previous))));
-    read();
-    restore.now();
+/// Begins to collect.
+pub(crate) fn collect() -> Collecting {
+    Collecting { before: GOING.replace(Some(Vec::new())) }
 }
 
-/// Puts things back, also when what it waits for panics.
-struct OnDrop<T, F: FnOnce() -> T>(Option<F>);
-
-impl<T, F: FnOnce() -> T> OnDrop<T, F> {
-    fn now(mut self) -> T {
-        match self.0.take() {
-            Some(restore) => restore(),
-            None => unreachable!("it is taken here alone, or on a drop"),
-        }
+impl Collecting {
+    /// Ends it, and gives what was put.
+    pub(crate) fn end(self) -> Vec<OwnedFd> {
+        GOING.take().unwrap_or_default()
     }
 }
 
-impl<T, F: FnOnce() -> T> Drop for OnDrop<T, F> {
+impl Drop for Collecting {
     fn drop(&mut self) {
-        if let Some(restore) = self.0.take() {
-            restore();
-        }
+        drop(GOING.replace(self.before.take()));
+    }
+}
+
+/// While it is there, this thread hands out the descriptors of a message; those that nobody took are closed with it. So it is with those of
+/// another message before and afterwards, also when what is done meanwhile panics.
+#[must_use]
+pub(crate) struct HandingOut {
+    before: Option<Vec<Option<OwnedFd>>>,
+}
+
+/// Begins to hand out descriptors.
+pub(crate) fn hand_out(descriptors: Vec<OwnedFd>) -> HandingOut {
+    HandingOut { before: COME.replace(Some(descriptors.into_iter().map(Some).collect())) }
+}
+
+impl Drop for HandingOut {
+    fn drop(&mut self) {
+        drop(COME.replace(self.before.take()));
     }
 }
 

@@ -29,26 +29,16 @@ pub(crate) fn encode<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>, cap: u
 /// # Errors
 ///
 /// Any [`EncodeError`]; the first one found.
-pub(crate) fn encode_with(
-    out: &mut Vec<u8>,
+#[inline]
+pub(crate) fn encode_with<'o>(
+    out: &'o mut Vec<u8>,
     cap: u64,
-    aside: Option<&mut dyn Aside>,
+    aside: Option<&'o mut dyn Aside>,
     write: impl FnOnce(&mut Writer<'_>) -> Result<(), EncodeError>,
 ) -> Result<u64, EncodeError> {
-    let start = out.len();
-    // Only in a match does the compiler shorten the lifetime behind the reference.
-    #[allow(clippy::manual_map, clippy::needless_match)]
-    let aside: Option<&mut dyn Aside> = match aside {
-        Some(aside) => Some(aside),
-        None => None,
-    };
-    let mut writer = Writer { output: Output::new(&mut *out, cap, aside) };
-    let result =
-        write(&mut writer).and_then(|()| writer.output.check_elements(start)).map(|()| writer.output.put_aside());
-    if result.is_err() {
-        out.truncate(start);
-    }
-    result
+    let mut writer = Writer { output: Output::new(out, cap, aside) };
+    let written = write(&mut writer);
+    writer.output.end(written)
 }
 
 /// Where the values of a message are written.

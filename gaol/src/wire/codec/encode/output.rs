@@ -15,6 +15,8 @@ const SMALLEST_GROWTH: usize = 64;
 pub(super) struct Output<'o> {
     postcard: postcard::Serializer<CappedBytes<'o>>,
     cap: u64,
+    /// How many bytes there were before.
+    start: usize,
     /// Elements declared so far.
     elements: u64,
     /// Where long blocks go, if not among the bytes.
@@ -26,9 +28,10 @@ pub(super) struct Output<'o> {
 impl<'o> Output<'o> {
     /// An output that ends at `cap` bytes, or is full.
     pub(super) fn new(bytes: &'o mut Vec<u8>, cap: u64, aside: Option<&'o mut dyn Aside>) -> Self {
-        let longest = usize::try_from(cap).unwrap_or(usize::MAX).max(bytes.len());
+        let start = bytes.len();
+        let longest = usize::try_from(cap).unwrap_or(usize::MAX).max(start);
         let postcard = postcard::Serializer { output: CappedBytes { bytes, longest } };
-        Self { postcard, cap, elements: 0, aside, put_aside: 0 }
+        Self { postcard, cap, start, elements: 0, aside, put_aside: 0 }
     }
 
     /// Writes bytes that stand together: with their length among the others, or beside them where they are many.
@@ -49,18 +52,19 @@ impl<'o> Output<'o> {
         aside.put(block, width).map_err(|error| EncodeError::Aside(error.to_string()))
     }
 
-    /// How many bytes went aside.
-    pub(super) fn put_aside(&self) -> u64 {
-        self.put_aside
+    /// Ends a message, and gives how many bytes went aside. Of one that could not be written nothing is left.
+    pub(super) fn end(self, written: Result<(), EncodeError>) -> Result<u64, EncodeError> {
+        let whole = written.and_then(|()| self.check_elements());
+        if whole.is_err() {
+            self.postcard.output.bytes.truncate(self.start);
+        }
+        whole.map(|()| self.put_aside)
     }
 
-    /// Writes a leaf, which postcard does without calling back.
+    /// Writes a leaf.
     #[inline]
-    pub(super) fn leaf<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), EncodeError> {
-        value.serialize(&mut self.postcard).map_err(|error| match error {
-            postcard::Error::SerializeBufferFull => EncodeError::TooLarge { cap: self.cap },
-            other => EncodeError::custom(other),
-        })
+    pub(super) fn leaf<T: Leaf>(&mut self, value: &T) -> Result<(), EncodeError> {
+        value.write(self)
     }
 
     /// Writes what `value` displays as text, formatted straight into the bytes.
@@ -98,11 +102,32 @@ impl<'o> Output<'o> {
     }
 
     /// Refuses what [`decode`](crate::wire::codec::decode()) would refuse for its number of elements.
-    pub(super) fn check_elements(&self, start: usize) -> Result<(), EncodeError> {
-        let written = (self.postcard.output.bytes.len() - start) as u64;
+    fn check_elements(&self) -> Result<(), EncodeError> {
+        let written = (self.postcard.output.bytes.len() - self.start) as u64;
         if self.elements <= written.saturating_add(FREE_ELEMENTS) { Ok(()) } else { Err(EncodeError::TooMany) }
     }
 }
+
+/// A type without elements, which postcard writes without calling back.
+pub(super) trait Leaf {
+    /// Writes it. The code of this is in one place of a binary, however many of its crates have types that hold a leaf.
+    fn write(&self, output: &mut Output<'_>) -> Result<(), EncodeError>;
+}
+
+macro_rules! leaves {
+    ($($leaf:ty)*) => {$(
+        impl Leaf for $leaf {
+            fn write(&self, output: &mut Output<'_>) -> Result<(), EncodeError> {
+                self.serialize(&mut output.postcard).map_err(|error| match error {
+                    postcard::Error::SerializeBufferFull => EncodeError::TooLarge { cap: output.cap },
+                    other => EncodeError::custom(other),
+                })
+            }
+        }
+    )*};
+}
+
+leaves! { bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char }
 
 /// Where postcard's bytes go: a vector that has a longest length.
 struct CappedBytes<'o> {
