@@ -127,7 +127,7 @@ impl<'de> Input<'de> {
     /// Reads a leaf.
     #[inline]
     fn leaf<T: Leaf>(&mut self) -> Result<T, DecodeError> {
-        T::read(self)
+        Ok(T::read(&mut self.rest)?)
     }
 
     /// Reads the length of a block, which is there in full.
@@ -178,16 +178,16 @@ impl<'de> Input<'de> {
 
 /// A type without elements, whose size postcard checks against the bytes that are left.
 trait Leaf: Sized {
-    /// Reads it. The code of this is in one place of a binary, however many of its crates have types that hold a leaf.
-    fn read(input: &mut Input<'_>) -> Result<Self, DecodeError>;
+    /// Takes it from the bytes. The code of this is in one place of a binary, however many of its crates have types that hold a leaf.
+    fn read(bytes: &mut &[u8]) -> postcard::Result<Self>;
 }
 
 macro_rules! leaves {
     ($($leaf:ty)*) => {$(
         impl Leaf for $leaf {
-            fn read(input: &mut Input<'_>) -> Result<Self, DecodeError> {
-                let (value, rest) = postcard::take_from_bytes(input.rest)?;
-                input.rest = rest;
+            fn read(bytes: &mut &[u8]) -> postcard::Result<Self> {
+                let (value, rest) = postcard::take_from_bytes(bytes)?;
+                *bytes = rest;
                 Ok(value)
             }
         }
