@@ -13,8 +13,6 @@ pub use crate::child::fuzzing::{serve_call, template_receives, zygote_greets, zy
 pub use crate::parent::fuzzing::{Came, Message, Script, come_of};
 pub use crate::wire::codec::{DecodeError, EncodeError};
 
-use serde::de::Error as _;
-
 use crate::child::fuzzing::Progress;
 use crate::launch::Launch;
 use crate::message::{Asked, Ended, Fork, Greeting, Hello, PlanHead, Purpose, Readiness, Spawned, Watch};

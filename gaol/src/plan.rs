@@ -310,6 +310,30 @@ impl Refusal {
     pub(crate) fn layer(&self) -> Layer {
         Layer::ALL.get(usize::from(self.layer)).copied().unwrap_or(Layer::Hygiene)
     }
+
+    /// The application may find another state of things if it looks again.
+    pub(crate) fn is_worth_another_look(&self) -> bool {
+        self.reason == Reason::Changed
+    }
+
+    /// The system has not got what was refused, and is not going to have it: the answer may be kept. Anything else is asked for again.
+    pub(crate) fn is_for_good(&self) -> bool {
+        match self.reason {
+            Reason::Changed | Reason::Resources => false,
+            Reason::Layer | Reason::Operation | Reason::Canary => matches!(
+                self.errno,
+                // 0: gaol's own.
+                0 | libc::EPERM
+                    | libc::EACCES
+                    | libc::ENOSYS
+                    | libc::EINVAL
+                    | libc::EOPNOTSUPP
+                    | libc::ENODEV
+                    | libc::EROFS
+                    | libc::EUSERS
+            ),
+        }
+    }
 }
 
 /// Paths as bytes: they need not be UTF-8.

@@ -16,7 +16,7 @@ use super::wait::{Readable, wait_readable};
 use super::watch::{Vigil, Watcher};
 use super::zygote::{SETUP_TIME, Zygote};
 use crate::message::{LONGEST, Purpose, Readiness, Spawned, Stay, Wanted};
-use crate::plan::{Plan, Reason, Refusal, Stream};
+use crate::plan::{Plan, Stream};
 use crate::resolve::{Name, Resolved};
 use crate::support::{Layer, Layers};
 use crate::sys::descriptors::{receive, send};
@@ -438,50 +438,12 @@ pub(super) enum NoWorker {
     Failed(&'static str, io::Error),
 }
 
-impl Refusal {
-    /// The application may find another state of things if it looks again.
-    pub(super) fn is_worth_another_look(&self) -> bool {
-        self.reason == Reason::Changed
-    }
-
-    /// The system has not got what was refused, and is not going to have it: the answer may be kept. Anything else is asked for again.
-    pub(super) fn is_for_good(&self) -> bool {
-        match self.reason {
-            Reason::Changed | Reason::Resources => false,
-            Reason::Layer | Reason::Operation | Reason::Canary => matches!(
-                self.errno,
-                // 0: gaol's own.
-                0 | libc::EPERM
-                    | libc::EACCES
-                    | libc::ENOSYS
-                    | libc::EINVAL
-                    | libc::EOPNOTSUPP
-                    | libc::ENODEV
-                    | libc::EROFS
-                    | libc::EUSERS
-            ),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::profile::{AddressPattern, Operation, Profile};
     use crate::resolve::{Writable, resolve};
     use crate::support::Layers;
-    use crate::sys::refusal;
-
-    #[test]
-    fn only_what_the_system_has_not_got_is_refused_for_good() {
-        let refused = |errno| refusal(Layer::Namespaces, "mount", &io::Error::from_raw_os_error(errno));
-        for errno in [libc::EPERM, libc::EACCES, libc::ENOSYS, libc::EINVAL, libc::EUSERS] {
-            assert!(refused(errno).is_for_good(), "{errno}");
-        }
-        for errno in [libc::EMFILE, libc::ENOMEM, libc::EAGAIN, libc::EINTR, libc::EIO, libc::ENOSPC] {
-            assert!(!refused(errno).is_for_good(), "{errno}");
-        }
-    }
 
     /// Whether a template for `operation` serves that has entered every layer but `missing`.
     fn serves_without(missing: Layer, operation: Operation) -> bool {

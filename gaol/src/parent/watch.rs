@@ -29,9 +29,11 @@ use crate::resolve::{Name, walk};
 /// With fewer paths than that it costs as much to ask what was told.
 const MANY: usize = 8;
 
-/// How many directories are watched for one template, and for all together: every user has only so many watches, and the application may want
-/// some itself.
-const MOST_DIRECTORIES: [usize; 2] = [512, 2048];
+/// How many directories are watched for one template.
+const MOST_OF_ONE: usize = 512;
+
+/// How many are for all together: every user has only so many watches, and the application may want some itself.
+const MOST_OF_ALL: usize = 2048;
 
 /// How long a template whose directories are never quiet goes without watches, at first and at most.
 const REST: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(60)];
@@ -134,7 +136,7 @@ impl Watcher {
             let walked = walk(path, &mut |path, directory| {
                 if all && !visited.contains(path) {
                     visited.insert(path.to_path_buf());
-                    all = visited.len() <= MOST_DIRECTORIES[0] && watches.add(directory);
+                    all = visited.len() <= MOST_OF_ONE && watches.add(directory);
                 }
             });
             if walked.is_err() || !all {
@@ -182,7 +184,7 @@ impl Watches {
         let path = PathBuf::from(format!("/proc/self/fd/{}", directory.as_raw_fd()));
         // Under the lock, for an event may be read at once that is of this watch.
         let mut heard = self.watcher.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        if heard.directories.len() >= MOST_DIRECTORIES[1] {
+        if heard.directories.len() >= MOST_OF_ALL {
             return false;
         }
         let Ok(watch) = inotify::add_watch(&self.watcher.inotify, &path, CHANGES) else { return false };

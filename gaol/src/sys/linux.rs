@@ -382,3 +382,21 @@ pub(crate) fn refusal_for(layer: Layer, step: &str, object: String, error: &std:
 pub(crate) fn own_refusal(layer: Layer, step: &str, object: String, reason: Reason) -> Refusal {
     Refusal { layer: layer as u8, step: step.to_owned(), object, errno: 0, reason }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn only_what_the_system_has_not_got_is_refused_for_good() {
+        let refused = |errno| refusal(Layer::Namespaces, "mount", &io::Error::from_raw_os_error(errno));
+        for errno in [libc::EPERM, libc::EACCES, libc::ENOSYS, libc::EINVAL, libc::EUSERS] {
+            assert!(refused(errno).is_for_good(), "{errno}");
+        }
+        for errno in [libc::EMFILE, libc::ENOMEM, libc::EAGAIN, libc::EINTR, libc::EIO, libc::ENOSPC] {
+            assert!(!refused(errno).is_for_good(), "{errno}");
+        }
+    }
+}

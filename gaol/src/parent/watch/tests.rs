@@ -183,6 +183,39 @@ fn nothing_is_left_watched() {
     });
 }
 
+/// Files in so many directories of their own.
+fn scattered(place: &Place, under: &str, count: usize) -> Vec<Name> {
+    let file = |number: usize| {
+        let directory = place.0.join(under).join(number.to_string());
+        fs::create_dir_all(&directory).expect("a directory");
+        fs::write(directory.join("file"), "").expect("a file");
+        name(&directory.join("file"))
+    };
+    (0..count).map(file).collect()
+}
+
+#[test]
+fn no_more_is_watched_than_may_be() {
+    with("most", |place, first, _, watcher| {
+        let among = |names: &[Name]| {
+            let vigil = Vigil::default();
+            assert_eq!(ask(&vigil, names, watcher), LOOKED, "nothing is known yet");
+            let known = ask(&vigil, names, watcher);
+            (vigil, known)
+        };
+        assert_eq!(among(&scattered(place, "too-many", MOST_OF_ONE + 1)).1, LOOKED, "too many of one template's");
+        *first.0.lock().expect("as above") = Kept::default();
+        // Each has some beside these that lead there, which all of them share.
+        let several: Vec<Vec<Name>> =
+            (0..5).map(|which| scattered(place, &which.to_string(), MOST_OF_ONE - 64)).collect();
+        let mut kept: Vec<_> = several[..4].iter().map(|names| among(names)).collect();
+        assert!(kept.iter().all(|(_, known)| *known == KNOWN), "so many may be");
+        assert_eq!(among(&several[4]).1, LOOKED, "too many of all together");
+        kept.pop();
+        assert_eq!(among(&several[4]).1, KNOWN, "what is not watched any more does not count");
+    });
+}
+
 #[test]
 fn who_is_never_left_in_peace_rests() {
     with("busy", |place, vigil, names, watcher| {
