@@ -132,6 +132,51 @@ fn the_argument_and_a_socket_make_a_zygote_that_serves_only_who_greets_it() {
 }
 
 #[test]
+fn a_socket_of_a_stranger_makes_no_zygote() {
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+    let (ours, theirs) =
+        socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).expect("a pair of sockets");
+    rustix::io::write(&ours, b"who goes there").expect("a message");
+    // Started by a shell, which has not made the socket. The test before is the control: there the starter has.
+    let output = Command::new("/bin/sh")
+        .args(["-c", "\"$0\" --gaol-zygote; exit $?"])
+        .arg(programs().join("wrapped"))
+        .stdin(std::process::Stdio::from(theirs))
+        .output()
+        .expect("a program that was built");
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let expected = "gaol: the zygote cannot start: the control socket was made by another process than the one that has started \
+                    this: permission denied\n";
+    assert_eq!((output.status.code(), &*out, &*err), (Some(125), "", expected));
+    let mut nothing = [0; 64];
+    let answer = rustix::io::read(&ours, &mut nothing);
+    assert_eq!(answer, Err(rustix::io::Errno::CONNRESET), "it is closed without a word, and with what it said unread");
+}
+
+#[test]
+fn no_argument_leaves_a_layer_out() {
+    let pattern = |path| gaol::PathPattern::subpath(path).expect("an absolute path");
+    let operations = vec![
+        gaol::Operation::ProcessExec(pattern("/bin/cat")),
+        gaol::Operation::FileReadAll(pattern("/proc")),
+        gaol::Operation::FileReadMetadata(pattern("/")),
+    ];
+    let without = gaol::controls::without(&[gaol::Layer::Seccomp]);
+    let command = gaol::Profile::new(operations).expect("a profile").command("/bin/cat");
+    drop(without);
+    // The same words, which this process has marked, to a launcher that was built with the feature `test-controls` and to one without.
+    let filters = |program: &Path| {
+        let output =
+            Command::new(program).args(command.get_args()).arg("/proc/self/status").output().expect("a process");
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let line = out.lines().find_map(|line| line.strip_prefix("Seccomp:"));
+        line.unwrap_or_else(|| panic!("{}: {out}{err}", output.status)).trim().to_owned()
+    };
+    assert_eq!(filters(Path::new("/proc/self/exe")), "0", "the control: what the words say");
+    assert_eq!(filters(&programs().join("wrapped")), "2", "every layer is entered, whatever they say");
+}
+
+#[test]
 fn threads_before_main_are_an_error() {
     let text = succeeds("threads_before_main", &[]);
     assert!(text.contains("had 2 threads before it was a zygote"), "{text}");

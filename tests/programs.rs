@@ -20,6 +20,7 @@ mod programs {
     mod remains;
     mod shells;
     mod starting;
+    mod strangers;
     mod streams;
     mod users;
 }

@@ -28,10 +28,5 @@ pub(crate) fn launch() -> ! {
     crate::sys::spawn::exit_now(EXIT_BROKEN)
 }
 
-/// Ends a launcher that could not be told from the application.
-pub(crate) fn refuse(reason: &str) -> ! {
-    launcher::refuse(reason)
-}
-
 /// The exit code of a process of gaol's that could not go on.
 const EXIT_BROKEN: i32 = 125;

@@ -4,7 +4,8 @@ use std::ffi::OsStr;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitStatus};
 
-use crate::launch::{ARGUMENT, Launch, SET_UP_FAILURE, VARIABLE, locate};
+use crate::launch::{ARGUMENT, Launch, SET_UP_FAILURE, locate};
+use crate::parent::marked;
 use crate::profile::Profile;
 use crate::resolve::Writable;
 use crate::sys::descriptors::is_secure_execution;
@@ -35,6 +36,9 @@ impl Profile {
     /// stops the launcher alone.
     ///
     /// # What it does not do
+    ///
+    /// The first command of a process makes a socket that its children inherit: by what it holds, launchers know that this process wrote
+    /// their command line. Where something closes it between fork and exec, they refuse, and say so.
     ///
     /// The launcher gets the environment of the command before the program does, and is no part of the sandbox: a variable that steers
     /// the dynamic loader (`LD_PRELOAD`) steers the launcher as well. So nobody else may choose the *names* of variables that are set on
@@ -88,7 +92,7 @@ impl Profile {
         // A later one may meet what this one is going to plant. Its own it knows.
         writable.extend(self);
         let mut command = Command::new("/proc/self/exe");
-        command.arg0(program.as_ref()).arg(ARGUMENT).arg(launch.to_argument()).env_clear().env(VARIABLE, "1");
+        command.arg0(program.as_ref()).arg(ARGUMENT).arg(marked(&launch.to_argument())).env_clear();
         for name in self.environment() {
             if let Some(value) = std::env::var_os(name) {
                 command.env(name, value);

@@ -39,15 +39,26 @@ mod switch {
     pub(crate) fn layers() -> Layers {
         LAYERS.get()
     }
+
+    /// What another process says that the layers are.
+    pub(crate) fn told(layers: Layers) -> Layers {
+        layers
+    }
 }
 
 #[cfg(feature = "test-controls")]
-pub(crate) use switch::layers;
-#[cfg(feature = "test-controls")]
 pub use switch::{Without, without};
+#[cfg(feature = "test-controls")]
+pub(crate) use switch::{layers, told};
 
 /// The layers of a call: all of them.
 #[cfg(not(feature = "test-controls"))]
 pub(crate) fn layers() -> Layers {
+    Layers::ALL
+}
+
+/// The layers that a message asks for: all of them, whatever it says.
+#[cfg(not(feature = "test-controls"))]
+pub(crate) fn told(_layers: Layers) -> Layers {
     Layers::ALL
 }

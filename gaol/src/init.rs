@@ -11,9 +11,11 @@ use crate::{child, launch, role};
 /// To be called first thing in `main`: in a process that gaol started it does not return, and whatever came before it ran there too.
 /// Calling it again does nothing.
 ///
-/// A process counts as started by gaol if its one argument says so *and* its standard input is the socket that gaol gave it; what then
-/// serves is bound to its starter by a handshake on that socket. For [`Profile::command`](crate::Profile::command), an argument and a
-/// variable of the environment say so. A set-user-ID program never counts as started by gaol.
+/// A process counts as started by gaol if its one argument says so *and* its standard input is a socket such as gaol gives it; what then
+/// serves does so only if the process that has started it has made that socket, which the kernel tells. For
+/// [`Profile::command`](crate::Profile::command) the first argument says so, and what follows it is believed only under a mark of the
+/// process that has started this one: anything else ends here, with a word on standard error. A set-user-ID program never counts as started
+/// by gaol.
 ///
 /// ```
 /// gaol::init();
@@ -27,10 +29,6 @@ pub fn init() {
             child::main()
         }
         Some(Child::Launcher) => child::launch(),
-        Some(Child::Doubtful) => child::refuse(
-            "the environment of a command was cleared, and nothing tells that the application has started it; leave the variable \
-             GAOL_PROGRAM in it",
-        ),
         None => role::pass_entry_point(),
     }
 }
@@ -38,9 +36,9 @@ pub fn init() {
 /// What gaol starts this binary as.
 enum Child {
     Zygote,
+    /// What has its argument. Whether the application wrote it, the launcher finds out before it believes a word of it: to run the
+    /// application in place of a launcher would have it start itself without end.
     Launcher,
-    /// A launcher, or the application with an argument that somebody has slipped to it.
-    Doubtful,
 }
 
 fn started_as() -> Option<Child> {
@@ -51,27 +49,7 @@ fn started_as() -> Option<Child> {
             arguments.next().is_none() && !is_secure_execution() && is_control_socket(rustix::stdio::stdin());
         return is_zygote.then_some(Child::Zygote);
     }
-    if first != launch::ARGUMENT || is_secure_execution() {
-        return None;
-    }
-    // An argument alone could have been slipped to the application by whoever writes its command line.
-    if std::env::var_os(launch::VARIABLE).is_some() {
-        return Some(Child::Launcher);
-    }
-    match is_child_of_this_binary() {
-        Some(true) => Some(Child::Launcher),
-        Some(false) => None,
-        // To run the application in place of a launcher would have it start itself without end.
-        None => Some(Child::Doubtful),
-    }
-}
-
-/// Whether the parent runs the same binary: for a command whose environment was cleared once more. `None` where that cannot be seen.
-fn is_child_of_this_binary() -> Option<bool> {
-    let binary =
-        |process: &str| rustix::fs::stat(format!("/proc/{process}/exe")).map(|stat| (stat.st_dev, stat.st_ino));
-    let parent = rustix::process::getppid()?.as_raw_nonzero().to_string();
-    Some(binary(&parent).ok()? == binary("self").ok()?)
+    (first == launch::ARGUMENT && !is_secure_execution()).then_some(Child::Launcher)
 }
 
 /// Wraps the application's `main`, with whatever attributes it has, so that a process that gaol starts never runs it.

@@ -1,5 +1,7 @@
 //! What a launcher is told, as one argument of its command line: the program, and the profile to run it under.
 
+pub(crate) mod mark;
+
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -8,17 +10,16 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::controls;
 use crate::profile::{
     AddressPattern, Limits, Operation, Output, PathPattern, Process, Profile, ProfilePath, Violation,
 };
 use crate::support::Layers;
 use crate::wire::codec;
 
-/// The argument that makes a process of this binary a launcher. The [`Launch`] follows it, then the program's own arguments.
+/// The argument that makes a process of this binary a launcher. The [`Launch`] follows it under its [mark](mark), then the program's own
+/// arguments.
 pub(crate) const ARGUMENT: &str = "--gaol-program";
-
-/// The variable by which a launcher knows that its starter is gaol: an argument alone could have been slipped to the application.
-pub(crate) const VARIABLE: &str = "GAOL_PROGRAM";
 
 /// The signal by which a launcher ends when it could not start its program. A program that ends by it is reported as killed by SIGKILL,
 /// so nothing else looks like that. The C library keeps it for itself, and no program uses it.
@@ -29,6 +30,7 @@ pub(crate) const SET_UP_FAILURE: i32 = 33;
 pub(crate) struct Launch {
     pub(crate) program: PathBuf,
     pub(crate) profile: Profile,
+    /// All of them, but in gaol's own tests.
     pub(crate) layers: Layers,
     /// The trees that children of the application may have written.
     pub(crate) writable: Vec<PathBuf>,
@@ -85,7 +87,7 @@ impl Launch {
         Some(Self {
             program: OsString::from_vec(told.program).into(),
             profile,
-            layers: told.layers,
+            layers: controls::told(told.layers),
             writable: told.writable.into_iter().map(|tree| OsString::from_vec(tree).into()).collect(),
             application: told.application,
         })
@@ -224,13 +226,16 @@ mod tests {
         let launch = Launch {
             program: OsString::from_vec(b"/bin/\xffx".to_vec()).into(),
             profile,
-            layers: Layers::ALL,
+            layers: Layers::ALL.without(crate::support::Layer::Seccomp),
             writable: vec!["/w".into(), OsString::from_vec(b"/\xff".to_vec()).into()],
             application: 7,
         };
         let back = Launch::from_argument(&launch.to_argument()).expect("it reads what it wrote");
         assert_eq!((&back.program, back.application), (&launch.program, launch.application));
         assert_eq!(back.writable, launch.writable);
+        // No argument leaves a layer out, but in gaol's own tests.
+        let layers = if cfg!(feature = "test-controls") { launch.layers } else { Layers::ALL };
+        assert_eq!(back.layers, layers);
         assert_eq!(back.profile.allowed_operations(), launch.profile.allowed_operations());
         assert_eq!(back.profile.violation(), Violation::Kill);
         let (limits, written) = (back.profile.limits(), launch.profile.limits());

@@ -5,6 +5,7 @@ mod blank;
 mod exchange;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
+mod mark;
 mod outgoing;
 mod outlet;
 mod output;
@@ -46,6 +47,7 @@ use crate::wire::codec::{self, DecodeError, EncodeError, Reader, Writer};
 use crate::wire::{HEADER, Header, Kind, descriptors, room};
 use crate::{explain, role, sys};
 
+pub(crate) use self::mark::marked;
 pub(crate) use self::outside::{let_go, watch};
 pub use self::support::support;
 pub(crate) use self::support::try_out;

@@ -6,7 +6,6 @@
 //! nothing.
 #![allow(unsafe_code)]
 
-use std::ffi::OsStr;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -14,8 +13,7 @@ use std::process::{Command, Stdio};
 use gaol::{Error, Sandbox, sandboxed};
 
 use super::tools::{
-    End, all_gone, bare, exec, in_each_tier, in_tier, marked, marker, prober, profile, refused, run, spawn_and_hear,
-    tiers,
+    End, all_gone, bare, exec, in_each_tier, in_tier, marked, marker, prober, profile, run, spawn_and_hear, tiers,
 };
 use crate::support::alone::{Alone, NOBODY, User};
 use crate::support::processes::eventually;
@@ -143,60 +141,9 @@ pub(super) fn tokio_runs_commands() {
     });
 }
 
-/// The arguments of a command, as its launcher gets them.
-fn arguments(command: &Command) -> Vec<&OsStr> {
-    command.get_args().collect()
-}
-
-/// A shell's way of saying that a signal ended what it ran.
-const SET_UP_FAILURE_IN_A_SHELL: i32 = 128 + 33;
-
-/// Starts this binary by hand: as the child of a shell, which is another one.
-fn by_hand(arguments: &[&OsStr], marked: bool) -> std::process::Output {
-    let mut command = Command::new("/bin/sh");
-    command.args(["-c", "\"$0\" \"$@\"; exit $?"]).arg(std::env::current_exe().expect("its name")).args(arguments);
-    if marked {
-        command.env("GAOL_PROGRAM", "1");
-    }
-    command.output().expect("a process")
-}
-
 #[test]
-pub(super) fn an_argument_alone_makes_no_launcher_of_the_application() {
-    in_each_tier(|tier| {
-        let mut command = bare(tier).command(prober());
-        command.args(["exit", "77"]);
-        let arguments = arguments(&command);
-        assert_eq!(arguments[0], "--gaol-program");
-        // The harness, which is the application here, does not know the argument.
-        let output = by_hand(&arguments, false);
-        assert_eq!(output.status.code(), Some(101), "{output:?}");
-        assert!(String::from_utf8_lossy(&output.stderr).contains("gaol-program"), "{output:?}");
-        // The control: with the variable that only gaol sets it is a launcher, and misses the application that made the command.
-        let output = by_hand(&arguments, true);
-        assert_eq!(output.status.code(), Some(SET_UP_FAILURE_IN_A_SHELL), "{output:?}");
-        let expected = "gaol: the application that made the command has ended, and its programs end with it\n";
-        assert!(String::from_utf8_lossy(&output.stderr).starts_with(expected), "{output:?}");
-    });
-}
-
-#[test]
-pub(super) fn a_launcher_that_cannot_read_its_argument_says_so() {
-    for (arguments, expected) in [
-        (vec!["--gaol-program"], "the command line names no program"),
-        (vec!["--gaol-program", "00zz"], "the command line was not written by this version of gaol"),
-        (vec!["--gaol-program", "00", "exit"], "the command line was not written by this version of gaol"),
-    ] {
-        let arguments: Vec<&OsStr> = arguments.iter().map(OsStr::new).collect();
-        let output = by_hand(&arguments, true);
-        assert_eq!(output.status.code(), Some(SET_UP_FAILURE_IN_A_SHELL), "{output:?}");
-        assert!(String::from_utf8_lossy(&output.stderr).starts_with(&format!("gaol: {expected}\n")), "{output:?}");
-    }
-}
-
-#[test]
-pub(super) fn a_launcher_that_cannot_know_its_application_starts_nothing() {
-    let name = "programs::commands::a_launcher_that_cannot_know_its_application_starts_nothing";
+pub(super) fn a_launcher_knows_its_application_without_looking_at_it() {
+    let name = "programs::commands::a_launcher_knows_its_application_without_looking_at_it";
     let Some(alone) = Alone::new(name).user(User::Nobody) else { return };
     alone.run(|| {
         // Nobody may look at this process any more, its own children included.
@@ -204,11 +151,7 @@ pub(super) fn a_launcher_that_cannot_know_its_application_starts_nothing() {
         in_each_tier(|tier| {
             let profile = bare(tier);
             assert_eq!(run(profile.command(prober()).args(["exit", "4"])).0, End::Exit(4));
-            // The application must not be run again in place of the launcher.
-            let said = refused(profile.command(prober()).args(["exit", "4"]).env_clear());
-            assert!(said.ends_with("; leave the variable GAOL_PROGRAM in it"), "{said}");
-            let marked = profile.command(prober()).args(["exit", "4"]).env_clear().env("GAOL_PROGRAM", "1").status();
-            assert_eq!(End::from(marked.expect("a process")), End::Exit(4));
+            assert_eq!(run(profile.command(prober()).args(["exit", "5"]).env_clear()).0, End::Exit(5));
         });
     });
 }

@@ -10,6 +10,7 @@
 
 mod attendance;
 mod init;
+mod origin;
 
 use std::ffi::{CString, OsString};
 use std::io::{self, Write};
@@ -27,7 +28,7 @@ use self::init::Setup;
 use super::strays::{self, Fence};
 use crate::error::{PathProblem, ProgramProblem, remedy_for};
 use crate::explain;
-use crate::launch::{Launch, SET_UP_FAILURE, VARIABLE};
+use crate::launch::{Launch, SET_UP_FAILURE};
 use crate::message::Ended;
 use crate::plan::{Plan, Reason, Refusal};
 use crate::profile::{Operation, Profile};
@@ -52,7 +53,7 @@ pub(super) fn main() -> ! {
 }
 
 /// Ends as a command that has not started its program, and says why.
-pub(super) fn refuse(reason: &str) -> ! {
+fn refuse(reason: &str) -> ! {
     // Nobody may be there to read it.
     let _ = writeln!(io::stderr(), "gaol: {reason}");
     signals::end_by(SET_UP_FAILURE)
@@ -135,13 +136,12 @@ fn run() -> Result<Ended, Failure> {
     // What the application ignores would be ignored here as well: without SIGCHLD nobody learns how a child ended.
     signals::reset();
     let _ = rustix::thread::set_name(c"gaol-launcher");
-    close_from(3).map_err(step("close_range"))?;
-    fill_streams().map_err(step("open /dev/null"))?;
     let mut arguments = std::env::args_os();
     let name = arguments.next().unwrap_or_default();
     let told = arguments.nth(1).ok_or_else(|| Failure("the command line names no program".to_owned()))?;
-    let launch = Launch::from_argument(&told)
-        .ok_or_else(|| Failure("the command line was not written by this version of gaol".to_owned()))?;
+    let launch = Launch::from_argument(origin::message(&told)?).ok_or_else(origin::not_ours)?;
+    close_from(3).map_err(step("close_range"))?;
+    fill_streams().map_err(step("open /dev/null"))?;
     let tasks = std::fs::read_dir("/proc/self/task").map_err(step("count the threads in /proc/self/task"))?.count();
     if tasks != 1 {
         return Err(Failure(format!("{tasks} threads run before `main`, and a launcher must have one")));
@@ -267,7 +267,7 @@ impl Program {
         let c_string = |text: OsString| {
             CString::new(text.into_vec()).map_err(|_| Failure("an argument holds a NUL byte".to_owned()))
         };
-        let environment = std::env::vars_os().filter(|(name, _)| name != VARIABLE).map(|(name, value)| {
+        let environment = std::env::vars_os().map(|(name, value)| {
             let mut variable = name;
             variable.push("=");
             variable.push(value);

@@ -15,7 +15,7 @@ use super::{keeper, strays, template};
 use crate::message::{Asked, Family, Fork, Greeting, Hello, Readiness, WATCHING, Watch, send};
 use crate::plan::Refusal;
 use crate::support::Layer;
-use crate::sys::descriptors::{adopt, close_from, place, receive, socket_pair};
+use crate::sys::descriptors::{Maker, adopt, close_from, place, receive, socket_pair};
 use crate::sys::family::{self, INTERVAL};
 use crate::sys::namespaces::Ids;
 use crate::sys::notify::{Rules, Supervisor};
@@ -48,6 +48,14 @@ fn run() -> Result<Infallible, (&'static str, io::Error)> {
 
 /// Keeps the socket to the application, and no other descriptor but the standard streams.
 fn take_control() -> Result<OwnedFd, (&'static str, io::Error)> {
+    // Whoever writes the application's command line may own its standard input as well, and is not to be served.
+    let maker = Maker::of(rustix::stdio::stdin()).map_err(|error| ("SO_PEERCRED", error))?;
+    if !maker.is_starter() {
+        return Err((
+            "the control socket was made by another process than the one that has started this",
+            io::ErrorKind::PermissionDenied.into(),
+        ));
+    }
     // The socket arrived as the standard input. The application's other descriptors are not gaol's, and not for here.
     let input = adopt(0).map_err(|error| ("adopt the control socket", error))?;
     let control = place(input.as_fd(), CONTROL).map_err(|error| ("dup3", error))?;

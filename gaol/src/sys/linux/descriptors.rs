@@ -132,6 +132,47 @@ pub(crate) fn receive_some(
     Ok(Received { bytes: message.bytes, descriptors })
 }
 
+/// Who has made a socket, or connected it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Maker {
+    /// The process, as this one sees it. 0: it is in a pid namespace that this one does not see into.
+    pub(crate) process: i32,
+    user: u32,
+}
+
+impl Maker {
+    /// The maker of a pair of Unix sockets, as the kernel has noted it when it was made (unix(7), `SO_PEERCRED`).
+    pub(crate) fn of(socket: impl AsFd) -> io::Result<Self> {
+        let mut credentials = libc::ucred { pid: 0, uid: libc::uid_t::MAX, gid: libc::gid_t::MAX };
+        let mut length = libc::socklen_t::try_from(size_of_val(&credentials)).unwrap_or(0);
+        // SAFETY: the kernel writes at most `length` bytes, which is the size of `credentials`.
+        let answer = unsafe {
+            libc::getsockopt(
+                socket.as_fd().as_raw_fd(),
+                libc::SOL_SOCKET,
+                libc::SO_PEERCRED,
+                (&raw mut credentials).cast(),
+                &raw mut length,
+            )
+        };
+        if answer < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(Self { process: credentials.pid, user: credentials.uid })
+    }
+
+    /// It was not somebody with fewer rights than this process has, who may have become its starter since, by sudo(8) for instance.
+    pub(crate) fn is_no_stranger(self) -> bool {
+        self.user == 0 || self.user == rustix::process::geteuid().as_raw()
+    }
+
+    /// Whether it was the process that has started this one.
+    pub(crate) fn is_starter(self) -> bool {
+        let starter = rustix::process::getppid().map_or(0, |process| process.as_raw_nonzero().get());
+        self.is_no_stranger() && self.process == starter
+    }
+}
+
 /// The process was started with more privileges than its starter has (set-user-ID and the like).
 pub(crate) fn is_secure_execution() -> bool {
     // SAFETY: `getauxval` reads a value that the kernel left for this process.
