@@ -6,6 +6,7 @@ mod profile;
 
 use std::fmt;
 use std::io;
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -77,6 +78,22 @@ pub enum Error {
         call: Box<Call>,
         /// What is wrong with them.
         problem: String,
+    },
+    /// The call waited for its turn as long as its `time` allows. It is safe to call again.
+    #[error(
+        "{call} waited {waited:?} for its turn; call again later, or allow more calls at once than {workers} with \
+         `gaol::set_max_workers`{}",
+        short_of(source)
+    )]
+    Busy {
+        /// The function.
+        call: Box<Call>,
+        /// How long it waited.
+        waited: Duration,
+        /// How many calls run at once, at most: [`max_workers`](crate::max_workers).
+        workers: NonZero<usize>,
+        /// What the system answered, where something else than a turn was missing.
+        source: Option<io::Error>,
     },
     /// No worker was to be had at this moment.
     #[error("{call}: no worker to be had: {step}: {source}{}", remedy_for(source))]
@@ -201,6 +218,7 @@ impl Error {
             | Self::Path { .. }
             | Self::Arguments { .. }
             | Self::Start { .. }
+            | Self::Busy { .. }
             | Self::Profile(_) => Outcome::NotRun,
             Self::Panicked { .. } | Self::Function(_) => Outcome::Ran,
             Self::Killed { .. }
@@ -225,6 +243,7 @@ impl Error {
             | Self::Path { call, .. }
             | Self::Arguments { call, .. }
             | Self::Start { call, .. }
+            | Self::Busy { call, .. }
             | Self::Panicked { call, .. }
             | Self::Killed { call, .. }
             | Self::Exited { call, .. }
@@ -356,6 +375,11 @@ fn at(location: &Option<String>) -> String {
 
 fn limit_in_bytes(limit: Option<u64>) -> String {
     limit.map(|limit| format!(" ({limit} bytes)")).unwrap_or_default()
+}
+
+/// What was missing beside a turn.
+fn short_of(source: &Option<io::Error>) -> String {
+    source.as_ref().map(|error| format!("; the system answered: {error}{}", remedy_for(error))).unwrap_or_default()
 }
 
 pub(crate) fn remedy_for(error: &io::Error) -> &'static str {

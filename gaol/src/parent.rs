@@ -11,6 +11,7 @@ mod outlet;
 mod output;
 mod outside;
 mod patience;
+mod queue;
 mod slot;
 mod support;
 mod template;
@@ -25,12 +26,14 @@ use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStringExt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
-use self::application::{Application, Key, Unavailable};
+use self::application::{Application, Key, Unavailable, Unserved};
 use self::exchange::{Answer, Terms, exchange};
 use self::outgoing::Outgoing;
 use self::outlet::{Outlet, Reserved};
 use self::output::Output;
+use self::queue::Place;
 use self::template::{Template, Worker};
 use self::wait::is_silent;
 use self::zygote::NotStarted;
@@ -49,11 +52,15 @@ use crate::{explain, role, sys};
 
 pub(crate) use self::mark::marked;
 pub(crate) use self::outside::{let_go, watch};
+pub use self::queue::{max_workers, set_max_workers};
 pub use self::support::support;
 pub(crate) use self::support::try_out;
 
 /// How many workers are tried. One that was killed while it stood ready is not the call's fault, nor are all of them.
 const ATTEMPTS: u32 = 100;
+
+/// How long a call waits for a worker that it could do without until its arguments are written.
+const SOON: Duration = Duration::from_millis(100);
 
 /// Makes a call ready: what the attribute puts in the function's place begins with it.
 ///
@@ -233,12 +240,16 @@ impl PendingCall {
     fn reserve(&self) -> Option<Reserved> {
         // One of its own has no lane, since no call before it showed the need.
         let key = self.key.as_ref()?;
+        let application = Application::current();
+        // Nobody waits here: the arguments of a call that is to wait its turn need no worker yet.
+        let place = application.queue.try_enter()?;
+        let soon = Instant::now() + SOON;
         for _ in 0..ATTEMPTS {
             let (worker, template) =
-                Application::current().worker(Some(key.clone()), &self.profile, self.layers).ok()?;
+                application.worker(Some(key.clone()), &self.profile, self.layers, Some(soon)).ok()?;
             // One that ended while it stood ready, or that speaks unasked, gets no call.
             if is_silent(worker.channel.as_fd()) {
-                return Some(Reserved { worker, template });
+                return Some(Reserved { worker, template, place });
             }
         }
         None
@@ -269,12 +280,14 @@ impl PendingCall {
         let application = Application::current();
         let limits = self.profile.limits();
         let reused = self.profile.process() == Process::Reused;
+        let mut turn = Turn { since: Instant::now(), time: limits.time, place: None };
         for _ in 0..ATTEMPTS {
             let (worker, template) = match outgoing.reserved.take() {
-                Some(Reserved { worker, template }) => (worker, template),
-                None => application
-                    .worker(self.key.clone(), &self.profile, self.layers)
-                    .map_err(|unavailable| self.unavailable(unavailable))?,
+                Some(Reserved { worker, template, place }) => {
+                    turn.place = Some(place);
+                    (worker, template)
+                }
+                None => self.worker(application, &mut turn)?,
             };
             let lane = worker.lane.clone();
             let nonce = nonce();
@@ -344,6 +357,31 @@ impl PendingCall {
             step: "every worker was gone before its call".to_owned(),
             source: std::io::Error::from(std::io::ErrorKind::BrokenPipe),
         })
+    }
+
+    /// Waits for this call's turn, and takes a worker.
+    fn worker(&self, application: &'static Application, turn: &mut Turn) -> Result<(Worker, Arc<Template>), Error> {
+        if turn.place.is_none() {
+            turn.place = Some(application.queue.enter(turn.deadline()).ok_or_else(|| self.busy(turn, None))?);
+        }
+        loop {
+            match application.worker(self.key.clone(), &self.profile, self.layers, turn.deadline()) {
+                Ok(taken) => return Ok(taken),
+                Err(Unserved::Late) => return Err(self.busy(turn, None)),
+                // Other calls have what this one needs, and give it back when they end.
+                Err(Unserved::Unavailable(unavailable)) => match unavailable.shortage() {
+                    Some(_) if application.queue.wait_for_an_end(turn.deadline()) => {}
+                    Some(errno) if turn.is_over() => {
+                        return Err(self.busy(turn, Some(std::io::Error::from_raw_os_error(errno))));
+                    }
+                    _ => return Err(self.unavailable(unavailable)),
+                },
+            }
+        }
+    }
+
+    fn busy(&self, turn: &Turn, source: Option<std::io::Error>) -> Error {
+        Error::Busy { call: self.call(), waited: turn.since.elapsed(), workers: max_workers(), source }
     }
 
     fn call_with(&self, output: Output) -> Box<Call> {
@@ -425,6 +463,24 @@ impl PendingCall {
                 }
             },
         }
+    }
+}
+
+/// A call's wait for its turn. Dropping it lets the next one run.
+struct Turn {
+    since: Instant,
+    /// How long it may wait.
+    time: Option<Duration>,
+    place: Option<Place>,
+}
+
+impl Turn {
+    fn deadline(&self) -> Option<Instant> {
+        self.time.and_then(|time| self.since.checked_add(time))
+    }
+
+    fn is_over(&self) -> bool {
+        self.time.is_some_and(|time| self.since.elapsed() >= time)
     }
 }
 

@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak};
+use std::time::Instant;
 
 use super::blank::{Blank, NoTemplate};
+use super::queue::Queue;
 use super::slot::Slot;
 use super::template::{Arrived, NoWorker, Template, Worker};
 use super::watch::Watcher;
@@ -27,6 +29,8 @@ const MOST_BLANKS: usize = 4;
 #[derive(Debug)]
 pub(super) struct Application {
     owner: Owner,
+    /// The calls that are under way, and those that wait for their turn.
+    pub(super) queue: Queue,
     zygote: Mutex<Option<Arc<Zygote>>>,
     templates: RwLock<HashMap<Key, Arc<Template>>>,
     /// Held while a template is made, so that threads that call at once make one.
@@ -90,6 +94,32 @@ pub(super) enum Unavailable {
     NotStarted(NotStarted),
 }
 
+/// Why a call has no worker.
+pub(super) enum Unserved {
+    /// The time to wait for one is over.
+    Late,
+    Unavailable(Unavailable),
+}
+
+impl From<Unavailable> for Unserved {
+    fn from(unavailable: Unavailable) -> Self {
+        Self::Unavailable(unavailable)
+    }
+}
+
+impl Unavailable {
+    /// The errno of something that is short on this system, or that a limit bounds: other calls may give some of it back.
+    pub(super) fn shortage(&self) -> Option<i32> {
+        let errno = match self {
+            Self::NotStarted(NotStarted { source, .. }) => source.raw_os_error()?,
+            Self::Refused(refusal) if refusal.reason == Reason::Resources => refusal.errno,
+            Self::Unresolved(_) | Self::Refused(_) => return None,
+        };
+        let short = [libc::EAGAIN, libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::ETOOMANYREFS, libc::ENOSPC];
+        short.contains(&errno).then_some(errno)
+    }
+}
+
 static CURRENT: Slot<Application> = Slot::empty();
 
 impl Application {
@@ -116,6 +146,7 @@ impl Application {
     fn new(owner: Owner) -> Self {
         Self {
             owner,
+            queue: Queue::default(),
             zygote: Mutex::default(),
             templates: RwLock::default(),
             making: Mutex::default(),
@@ -139,13 +170,14 @@ impl Application {
         self.no_namespaces.get()
     }
 
-    /// A worker for a call, and the template that it came from.
+    /// A worker for a call, and the template that it came from. Of a template that is there already it is waited for until then.
     pub(super) fn worker(
         &self,
         key: Option<Key>,
         profile: &Profile,
         layers: Layers,
-    ) -> Result<(Worker, Arc<Template>), Unavailable> {
+        until: Option<Instant>,
+    ) -> Result<(Worker, Arc<Template>), Unserved> {
         let mut attempt = 0;
         loop {
             attempt += 1;
@@ -153,8 +185,9 @@ impl Application {
                 Some(key) => self.template(key, profile, layers)?,
                 None => Arc::new(self.make(profile, layers, false, Purpose::Serve)?),
             };
-            match template.take() {
+            match template.take(until) {
                 Ok(worker) => return Ok((worker, template)),
+                Err(NoWorker::Late) => return Err(Unserved::Late),
                 Err(NoWorker::NoTemplate) if attempt < ATTEMPTS => {
                     if let Some(key) = &key {
                         self.forget(key, &template);
@@ -164,14 +197,15 @@ impl Application {
                     return Err(Unavailable::NotStarted(NotStarted {
                         step: "the template ended again and again".to_owned(),
                         source: io::Error::from(io::ErrorKind::BrokenPipe),
-                    }));
+                    })
+                    .into());
                 }
                 Err(NoWorker::Failed(step, source)) => {
                     // The spare that was asked for may still come; a template of unclear state is not worth keeping.
                     if let Some(key) = &key {
                         self.forget(key, &template);
                     }
-                    return Err(Unavailable::NotStarted(NotStarted { step: step.to_owned(), source }));
+                    return Err(Unavailable::NotStarted(NotStarted { step: step.to_owned(), source }).into());
                 }
             }
         }

@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
+use super::queue::Place;
 use super::template::{Template, Worker};
 use crate::sys::shared::SharedWriter;
 use crate::wire::codec::Aside;
@@ -13,6 +14,7 @@ use crate::wire::codec::Aside;
 pub(super) struct Reserved {
     pub(super) worker: Worker,
     pub(super) template: Arc<Template>,
+    pub(super) place: Place,
 }
 
 /// The way of blocks that are put aside.

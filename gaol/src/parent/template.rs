@@ -68,6 +68,8 @@ struct Ready {
     asked: usize,
     /// One of them is to stay for good.
     asked_for_good: bool,
+    /// Since when some have been asked for and none has arrived.
+    owing_since: Option<Instant>,
     /// Threads that wait at the control socket: each is owed one message, which nobody else may take.
     waiting: usize,
     /// How many are to stand ready: more while calls find none, one again after a pause.
@@ -119,8 +121,15 @@ pub(super) struct Worker {
 impl Template {
     /// A handle without a process, of which nothing is asked.
     pub(super) fn of_nobody(control: OwnedFd, pidfd: OwnedFd, plan: Plan, zygote: Arc<Zygote>) -> Self {
-        let ready =
-            Ready { workers: VecDeque::new(), asked: 0, asked_for_good: false, waiting: 0, wanted: 0, taken: None };
+        let ready = Ready {
+            workers: VecDeque::new(),
+            asked: 0,
+            asked_for_good: false,
+            owing_since: None,
+            waiting: 0,
+            wanted: 0,
+            taken: None,
+        };
         let (names, ready, pace) = (Vec::new(), Mutex::new(ready), Pace::default());
         let (demand, called, vigil) = (Demand::default(), AtomicU64::default(), Vigil::default());
         Self { control, pidfd, names, plan, ready, spares: false, pace, demand, called, vigil, zygote }
@@ -203,6 +212,7 @@ impl Template {
                         workers: VecDeque::new(),
                         asked: usize::from(asked),
                         asked_for_good: asked,
+                        owing_since: asked.then(Instant::now),
                         waiting: 0,
                         wanted: usize::from(spares),
                         taken: None,
@@ -263,7 +273,9 @@ impl Template {
     }
 
     /// Takes a worker: one that is at hand, or else the next that arrives. Any number of threads may wait: each message is one whole worker.
-    pub(super) fn take(&self) -> Result<Worker, NoWorker> {
+    ///
+    /// A thread whose time is over goes away without: what it asked for is the next one's.
+    pub(super) fn take(&self, until: Option<Instant>) -> Result<Worker, NoWorker> {
         let _gone;
         {
             let mut ready = self.ready();
@@ -294,10 +306,16 @@ impl Template {
                 });
             }
         }
-        let received = self.receive();
+        let received = self.receive(until);
         let mut ready = self.ready();
         ready.waiting -= 1;
+        if matches!(received, Err(NoWorker::Late)) {
+            return Err(NoWorker::Late);
+        }
         ready.arrived(received.as_ref().map_or(Stay::ForGood, |spare| spare.stay));
+        if received.is_ok() {
+            ready.goes_on();
+        }
         received.map(|spare| spare.worker)
     }
 
@@ -309,6 +327,7 @@ impl Template {
                 Ok(None) => return,
                 Ok(Some(spare)) => {
                     ready.arrived(spare.stay);
+                    ready.goes_on();
                     ready.workers.push_back(spare);
                 }
                 Err(_) => ready.arrived(Stay::ForGood),
@@ -335,6 +354,7 @@ impl Template {
                 send(self.control.as_fd(), &Wanted { lane: 0, ..wanted }.to_bytes(), &[])?;
             }
             ready.asked += 1;
+            ready.owing_since.get_or_insert_with(Instant::now);
             ready.asked_for_good |= stay == Stay::ForGood;
         }
     }
@@ -350,21 +370,22 @@ impl Template {
     }
 
     /// Waits for a worker that was asked for.
-    fn receive(&self) -> Result<Spare, NoWorker> {
-        let deadline = Instant::now() + SETUP_TIME;
+    fn receive(&self, until: Option<Instant>) -> Result<Spare, NoWorker> {
         loop {
             if let Some(worker) = self.try_receive()? {
                 return Ok(worker);
             }
-            match wait_readable(self.control.as_fd(), Some(deadline)) {
-                Ok(Readable::Yes) => {}
-                Ok(Readable::Late) => {
-                    // What hangs will not serve the next call either.
-                    let _ = rustix::process::pidfd_send_signal(&self.pidfd, Signal::KILL);
-                    return Err(NoWorker::NoTemplate);
-                }
-                Err(error) => return Err(NoWorker::Failed("poll", error)),
+            let now = Instant::now();
+            let hangs = self.ready().owing_since.unwrap_or(now) + SETUP_TIME;
+            if hangs <= now {
+                // It is not killed, for it may have served calls that are under way. It ends with the last of them.
+                return Err(NoWorker::NoTemplate);
             }
+            if until.is_some_and(|until| until <= now) {
+                return Err(NoWorker::Late);
+            }
+            wait_readable(self.control.as_fd(), Some(until.map_or(hangs, |until| until.min(hangs))))
+                .map_err(|error| NoWorker::Failed("poll", error))?;
         }
     }
 
@@ -412,10 +433,18 @@ impl Ready {
         gone
     }
 
+    /// The template has served somebody.
+    fn goes_on(&mut self) {
+        self.owing_since = (self.asked > 0).then(Instant::now);
+    }
+
     /// One that was asked for has come, or is not going to.
     fn arrived(&mut self, stay: Stay) {
         self.asked -= 1;
         self.asked_for_good &= stay != Stay::ForGood;
+        if self.asked == 0 {
+            self.owing_since = None;
+        }
     }
 }
 
@@ -434,6 +463,8 @@ fn is_all(plan: &Plan, entered: Entered) -> bool {
 pub(super) enum NoWorker {
     /// The template is gone.
     NoTemplate,
+    /// The time to wait for one is over.
+    Late,
     /// A step failed.
     Failed(&'static str, io::Error),
 }

@@ -4,6 +4,7 @@
 //! message, and the bytes hold their numbers in it.
 
 use std::cell::RefCell;
+use std::mem::ManuallyDrop;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
 use rustix::io::fcntl_dupfd_cloexec;
@@ -11,11 +12,13 @@ use rustix::io::fcntl_dupfd_cloexec;
 /// The most descriptors that a call takes with it, or brings back.
 pub(crate) const MOST: usize = 64;
 
+// Nothing is left in them between messages, so that they need no destructor, and a thread that is ending has them too: a call can be made
+// in the destructor of another value of the thread's.
 thread_local! {
     /// What the message that this thread writes takes with it.
-    static GOING: RefCell<Option<Vec<OwnedFd>>> = const { RefCell::new(None) };
+    static GOING: ManuallyDrop<RefCell<Option<Vec<OwnedFd>>>> = const { ManuallyDrop::new(RefCell::new(None)) };
     /// What came with the message that this thread reads, as far as nobody took it.
-    static COME: RefCell<Option<Vec<Option<OwnedFd>>>> = const { RefCell::new(None) };
+    static COME: ManuallyDrop<RefCell<Option<Vec<Option<OwnedFd>>>>> = const { ManuallyDrop::new(RefCell::new(None)) };
 }
 
 /// While it is there, this thread collects the descriptors that are put. What it collected before, if anything, it goes on to collect
@@ -27,19 +30,19 @@ pub(crate) struct Collecting {
 
 /// Begins to collect.
 pub(crate) fn collect() -> Collecting {
-    Collecting { before: GOING.replace(Some(Vec::new())) }
+    Collecting { before: GOING.with(|going| going.replace(Some(Vec::new()))) }
 }
 
 impl Collecting {
     /// Ends it, and gives what was put.
     pub(crate) fn end(self) -> Vec<OwnedFd> {
-        GOING.take().unwrap_or_default()
+        GOING.with(|going| going.take()).unwrap_or_default()
     }
 }
 
 impl Drop for Collecting {
     fn drop(&mut self) {
-        drop(GOING.replace(self.before.take()));
+        drop(GOING.with(|going| going.replace(self.before.take())));
     }
 }
 
@@ -52,18 +55,19 @@ pub(crate) struct HandingOut {
 
 /// Begins to hand out descriptors.
 pub(crate) fn hand_out(descriptors: Vec<OwnedFd>) -> HandingOut {
-    HandingOut { before: COME.replace(Some(descriptors.into_iter().map(Some).collect())) }
+    HandingOut { before: COME.with(|come| come.replace(Some(descriptors.into_iter().map(Some).collect()))) }
 }
 
 impl Drop for HandingOut {
     fn drop(&mut self) {
-        drop(COME.replace(self.before.take()));
+        drop(COME.with(|come| come.replace(self.before.take())));
     }
 }
 
 /// Takes a copy of a descriptor along with the message that this thread writes, and gives its number in it.
 pub(crate) fn put(descriptor: BorrowedFd<'_>) -> Result<u32, String> {
-    GOING.with_borrow_mut(|going| {
+    GOING.with(|going| {
+        let mut going = going.borrow_mut();
         let going =
             going.as_mut().ok_or("a descriptor crosses between an application and its sandbox, and nowhere else")?;
         if going.len() == MOST {
@@ -78,7 +82,8 @@ pub(crate) fn put(descriptor: BorrowedFd<'_>) -> Result<u32, String> {
 
 /// Takes a descriptor that came with the message that this thread reads.
 pub(crate) fn take(number: u32) -> Result<OwnedFd, String> {
-    COME.with_borrow_mut(|come| {
+    COME.with(|come| {
+        let mut come = come.borrow_mut();
         let come =
             come.as_mut().ok_or("a descriptor crosses between an application and its sandbox, and nowhere else")?;
         let place = usize::try_from(number).ok().and_then(|number| come.get_mut(number));
@@ -88,5 +93,5 @@ pub(crate) fn take(number: u32) -> Result<OwnedFd, String> {
 
 /// How many came with the message that this thread reads, and were not taken.
 pub(crate) fn left() -> usize {
-    COME.with_borrow(|come| come.as_ref().map_or(0, |come| come.iter().flatten().count()))
+    COME.with(|come| come.borrow().as_ref().map_or(0, |come| come.iter().flatten().count()))
 }

@@ -37,6 +37,11 @@ pub(crate) fn enter(plan: &Plan, mapped: u64) -> Result<(), Refusal> {
     lower(plan, Resource::Msgqueue, Some(0), "setrlimit(RLIMIT_MSGQUEUE)")
 }
 
+/// How many descriptors this process may have open. `None`: as many as it likes.
+pub(crate) fn open_files() -> Option<usize> {
+    rustix::process::getrlimit(Resource::Nofile).current.and_then(|limit| usize::try_from(limit).ok())
+}
+
 /// Whether the kernel counts a user's processes in each user namespace by itself: from Linux 5.14 on.
 fn counts_by_namespace() -> bool {
     release() >= (5, 14)
