@@ -9,13 +9,14 @@ use std::fs::File;
 use std::io::{PipeReader, PipeWriter, Read, Seek, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use gaol::{Error, Fd, Layer, sandboxed};
+use rustix::fs::{AtFlags, Timespec, Timestamps};
 use serde::{Deserialize, Serialize};
 
 use support::alone::Alone;
@@ -246,6 +247,160 @@ fn a_file_that_is_read_only_stays_so() {
         file.set_permissions(std::fs::Permissions::from_mode(0o600)).expect("its owner may");
         File::options().write(true).open(format!("/proc/self/fd/{}", file.as_raw_fd())).expect("by its name");
     });
+}
+
+/// What a hostile function tries at the mode, the owner and the times of what it holds, and what it got.
+type Answers = Vec<(String, i32)>;
+
+fn tries_at_inodes(tree: &Path, held: &[Fd<OwnedFd>]) -> Answers {
+    let mut answers = Answers::new();
+    let mut tried = |what: String, answer: rustix::io::Result<()>| {
+        answers.push((what, answer.map_or_else(|errno| errno.raw_os_error(), |()| 0)));
+    };
+    let streams = [rustix::stdio::stdin(), rustix::stdio::stdout(), rustix::stdio::stderr()];
+    let own = File::open(tree);
+    let held = held.iter().map(|fd| fd.as_fd()).chain(streams).chain(own.iter().map(|tree| tree.as_fd()));
+    for (number, fd) in held.enumerate() {
+        let mode = rustix::fs::Mode::from_raw_mode(0o646);
+        tried(format!("fchmod of {number}"), rustix::fs::fchmod(fd, mode));
+        tried(format!("futimens of {number}"), rustix::fs::futimens(fd, &LONG_AGO));
+        let empty = AtFlags::EMPTY_PATH;
+        tried(format!("utimensat of {number}"), rustix::fs::utimensat(fd, "", &LONG_AGO, empty));
+        tried(format!("fchown of {number}"), rustix::fs::fchown(fd, None, Some(rustix::fs::Gid::from_raw(65534))));
+        let name = format!("/proc/self/fd/{}", fd.as_raw_fd());
+        tried(format!("chmod of {name}"), rustix::fs::chmod(&name, mode));
+        tried(
+            format!("utimensat of {name}"),
+            rustix::fs::utimensat(rustix::fs::CWD, &name, &LONG_AGO, AtFlags::empty()),
+        );
+        // What is beneath a directory that was handed over, and beside it.
+        for name in ["beneath", "../beside", "."] {
+            tried(format!("fchmodat({number}, {name})"), rustix::fs::chmodat(fd, name, mode, AtFlags::empty()));
+            tried(format!("utimensat({number}, {name})"), rustix::fs::utimensat(fd, name, &LONG_AGO, AtFlags::empty()));
+        }
+        if rustix::process::fchdir(fd).is_ok() {
+            for name in ["beneath", "../beside", "."] {
+                tried(format!("chmod({name} from {number})"), rustix::fs::chmod(name, mode));
+            }
+        }
+    }
+    for path in [tree, Path::new("/dev/null"), &tree.join("../beside")] {
+        tried(format!("chmod({})", path.display()), rustix::fs::chmod(path, rustix::fs::Mode::from_raw_mode(0o646)));
+        let touched = rustix::fs::utimensat(rustix::fs::CWD, path, &LONG_AGO, AtFlags::empty());
+        tried(format!("utimensat({})", path.display()), touched);
+    }
+    answers
+}
+
+const LONG_AGO: Timestamps = {
+    let then = Timespec { tv_sec: 1_000_000_000, tv_nsec: 0 };
+    Timestamps { last_access: then, last_modification: then }
+};
+
+#[sandboxed]
+fn tries_with_nothing(tree: &Path, held: &[Fd<OwnedFd>]) -> gaol::Result<Answers> {
+    Ok(tries_at_inodes(tree, held))
+}
+
+#[sandboxed(write = tree, read = "/proc", stdout = "inherit", stderr = "inherit")]
+fn tries_with_write(tree: &Path, held: &[Fd<OwnedFd>]) -> gaol::Result<Answers> {
+    Ok(tries_at_inodes(tree, held))
+}
+
+#[sandboxed(read = tree, write = tree, stdout = "null", process = "reused")]
+fn tries_in_a_kept_worker(tree: &Path, held: &[Fd<OwnedFd>]) -> gaol::Result<Answers> {
+    Ok(tries_at_inodes(tree, held))
+}
+
+#[sandboxed(exec = "/bin/sh", metadata = "/", write = tree, stdout = "inherit", process = "exec")]
+fn tries_with_exec(tree: &Path, held: &[Fd<OwnedFd>]) -> gaol::Result<Answers> {
+    Ok(tries_at_inodes(tree, held))
+}
+
+/// Mode, owner, group, and when it was last changed: what a sandbox keeps of a file that is not beneath a `write`.
+fn inode(path: &Path) -> (u32, u32, u32, i64, i64) {
+    let seen = std::fs::metadata(path).expect("it is there");
+    (seen.mode(), seen.uid(), seen.gid(), seen.mtime(), seen.mtime_nsec())
+}
+
+#[test]
+fn no_mode_owner_or_time_changes_of_what_is_not_beneath_a_write() {
+    let place = Place::new("inodes");
+    let (tree, secret) = (place.path().join("tree"), place.path().join("secret"));
+    for directory in [&tree, &secret] {
+        std::fs::create_dir(directory).expect("a directory");
+    }
+    let handed = [place.path().join("handed"), secret.join("beneath"), place.path().join("beside"), secret.clone()];
+    for file in &handed[..3] {
+        std::fs::write(file, "as it was").expect("a file");
+        std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o600)).expect("its mode");
+    }
+    let kept = || -> Vec<_> {
+        handed.iter().map(PathBuf::as_path).chain([tree.as_path(), Path::new("/dev/null")]).map(inode).collect()
+    };
+    let before = kept();
+    let memory = rustix::fs::memfd_create("handed", rustix::fs::MemfdFlags::empty()).expect("memory");
+    let memory_before = rustix::fs::fstat(&memory).expect("its inode");
+    let held = || -> Vec<Fd<OwnedFd>> {
+        let read_only = File::open(&handed[0]).expect("a file");
+        let writable = File::options().read(true).write(true).open(&handed[0]).expect("a file");
+        let directory = File::open(&secret).expect("a directory");
+        let beneath = File::open(&handed[1]).expect("a file");
+        let null = File::options().read(true).write(true).open("/dev/null").expect("a device");
+        let memory = memory.try_clone().expect("a copy");
+        let (reader, _writer) = std::io::pipe().expect("a pipe");
+        let all = [read_only.into(), writable.into(), directory.into(), beneath.into(), null.into(), memory];
+        all.into_iter().chain([reader.into()]).map(Fd::new).collect()
+    };
+    for (name, function) in [
+        ("nothing", tries_with_nothing as fn(&Path, &[Fd<OwnedFd>]) -> gaol::Result<Answers>),
+        ("write", tries_with_write),
+        ("reused", tries_in_a_kept_worker),
+        ("exec", tries_with_exec),
+    ] {
+        in_each_tier(|| {
+            for (what, answer) in function(&tree, &held()).expect("a call") {
+                assert!(is_refusal(answer), "{what} with {name}: {answer}");
+            }
+            assert_eq!(kept(), before, "{name}");
+            let memory = rustix::fs::fstat(&memory).expect("its inode");
+            assert_eq!((memory.st_mode, memory.st_mtime), (memory_before.st_mode, memory_before.st_mtime), "{name}");
+        });
+    }
+    // The control: outside of a sandbox each of these is done, by the owner of the files.
+    let held: Vec<Fd<OwnedFd>> = held().into_iter().filter(|fd| !is_null_device(fd)).collect();
+    let mode = rustix::fs::Mode::from_raw_mode(0o646);
+    for fd in &held {
+        rustix::fs::fchmod(fd, mode).expect("its owner may");
+        rustix::fs::futimens(fd, &LONG_AGO).expect("its owner may");
+    }
+    assert!(kept().iter().zip(&before).take(2).all(|(now, before)| now != before));
+}
+
+/// That there is no such thing here, or that it may not be done; EINVAL where the kernel or the handler does not know the question.
+fn is_refusal(errno: i32) -> bool {
+    [libc::EPERM, libc::EACCES, libc::ENOENT, libc::ENOTDIR, libc::EROFS, libc::EINVAL, libc::ENOSYS].contains(&errno)
+}
+
+fn is_null_device(fd: &Fd<OwnedFd>) -> bool {
+    rustix::fs::fstat(fd.as_fd()).is_ok_and(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFCHR)
+}
+
+#[sandboxed(stdout = "null")]
+fn its_streams() -> gaol::Result<(u32, String)> {
+    let mut read = String::new();
+    std::io::stdin().read_to_string(&mut read)?;
+    println!("nobody reads it");
+    let (input, null) = (rustix::fs::fstat(rustix::stdio::stdin()), rustix::fs::fstat(rustix::stdio::stdout()));
+    null.map_err(std::io::Error::from)?;
+    Ok((input.map_err(std::io::Error::from)?.st_mode & libc::S_IFMT, read))
+}
+
+#[test]
+fn the_input_of_a_function_has_ended_and_is_no_file_of_the_machines() {
+    assert_eq!(its_streams().expect("a call"), (libc::S_IFCHR, String::new()), "by a mount of its own");
+    let _guard = gaol::controls::without(&[Layer::Namespaces]);
+    assert_eq!(its_streams().expect("a call"), (libc::S_IFSOCK, String::new()));
 }
 
 #[sandboxed]

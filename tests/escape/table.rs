@@ -178,13 +178,8 @@ const OF_PROGRAMS_HERE: &[(Class, Option<i32>, Calls)] = &[
 #[cfg(not(target_arch = "x86_64"))]
 const OF_PROGRAMS_HERE: &[(Class, Option<i32>, Calls)] = &[];
 
-/// The same in a private root, where a read-only mount keeps times, and nothing else has a name.
-#[rustfmt::skip]
-const OF_PROGRAMS_IN_A_ROOT: &[(Class, Option<i32>, Calls)] = &[
-    (Class::Files, None, calls!(SYS_statfs SYS_utimensat)),
-    #[cfg(target_arch = "x86_64")]
-    (Class::Files, None, calls!(SYS_utime SYS_utimes SYS_futimesat)),
-];
+/// The same in a private root, where nothing else has a name.
+const OF_PROGRAMS_IN_A_ROOT: &[(Class, Option<i32>, Calls)] = &[(Class::Files, None, calls!(SYS_statfs))];
 
 /// The same without one, where nobody judges these.
 const OF_PROGRAMS_WITHOUT_A_ROOT: &[(Class, Option<i32>, Calls)] = &[(Class::Files, Some(EACCES), calls!(SYS_statfs))];

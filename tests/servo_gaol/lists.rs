@@ -182,16 +182,16 @@ const CHANGE_BY_OLD_NAMES: &[c_long] = &[];
 const WRITE: &[c_long] = &[
     libc::SYS_fallocate,
     277, // sync_file_range
+];
+
+/// What a function is told of the mode that it asks for, and a program is not.
+const MODES: &[c_long] = &[
     libc::SYS_fchmod,
     libc::SYS_fchmodat,
+    452, // fchmodat2
     #[cfg(target_arch = "x86_64")]
     libc::SYS_chmod,
 ];
-
-#[cfg(target_arch = "x86_64")]
-const TIMES_BY_OLD_NAMES: &[c_long] = &[libc::SYS_utime, libc::SYS_utimes, libc::SYS_futimesat];
-#[cfg(not(target_arch = "x86_64"))]
-const TIMES_BY_OLD_NAMES: &[c_long] = &[];
 
 /// What `net = "all"` and `listen = "all"` allow.
 const CONNECT: &[c_long] = &[
@@ -355,12 +355,8 @@ impl Rules {
         if writes {
             rules.allow(&[CHANGE, CHANGE_BY_OLD_NAMES, WRITE]);
         }
-        // A read-only mount keeps these off what may only be read.
-        if writes && tier == Tier::A {
-            rules.allow(&[&[libc::SYS_utimensat]]);
-        }
-        if runs && tier == Tier::A {
-            rules.allow(&[TIMES_BY_OLD_NAMES, &[452 /* fchmodat2 */]]);
+        if writes && !runs {
+            rules.allow(&[MODES]);
         }
         if everything {
             rules.allow(&[CONNECT, &[libc::SYS_sysinfo]]);

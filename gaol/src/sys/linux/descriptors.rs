@@ -48,6 +48,18 @@ pub(crate) fn adopt(number: RawFd) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
+/// Whether a descriptor that an exec leaves open is the machine's null device, which every process of gaol starts with for its streams.
+pub(crate) fn is_null_device(number: RawFd) -> bool {
+    // SAFETY: F_GETFD takes numbers only, and says whether the descriptor is open.
+    if unsafe { libc::fcntl(number, libc::F_GETFD) } != 0 {
+        return false;
+    }
+    // SAFETY: it is open, and stays so: the process has one thread.
+    let fd = unsafe { BorrowedFd::borrow_raw(number) };
+    rustix::fs::fstat(fd)
+        .is_ok_and(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFCHR && stat.st_rdev == rustix::fs::makedev(1, 3))
+}
+
 /// A pair of sockets that keep message boundaries, or a stream, both closed by an exec.
 pub(crate) fn socket_pair(kind: SocketType) -> io::Result<(OwnedFd, OwnedFd)> {
     let (one, other) = rustix::net::socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None)?;

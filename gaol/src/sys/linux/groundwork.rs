@@ -2,13 +2,15 @@
 //!
 //! It costs more than what is left to do then: a call whose profile names its arguments need not wait for it.
 
-use std::os::fd::OwnedFd;
+use std::ops::RangeInclusive;
+use std::os::fd::{AsFd, OwnedFd, RawFd};
 
+use rustix::net::SocketType;
 use seccompiler::BpfProgram;
 
 use super::namespaces::{self, Ids, Prepared};
 use super::seccomp::{self, Shape};
-use super::{answer_traps, capabilities, enter_filter, hygiene, limits, own_refusal, refusal, shape};
+use super::{answer_traps, capabilities, descriptors, enter_filter, hygiene, limits, own_refusal, refusal, shape};
 use crate::plan::{Plan, Reason, Refusal};
 use crate::support::Layer;
 
@@ -42,8 +44,15 @@ impl Groundwork {
         }
         let root = if plan.layers.has(Layer::Namespaces) {
             namespaces::isolate(ids)?;
+            if plan.layers.has(Layer::Hygiene) {
+                leave_null_device(0..=libc::STDERR_FILENO, namespaces::null_device)?;
+            }
             if plan.sees_everything() { None } else { Some(namespaces::prepare()?) }
         } else {
+            // Some programs do not take a socket for an input that has ended. An application keeps its streams.
+            if plan.layers.has(Layer::Hygiene) && !plan.narrows && !plan.runs_programs() {
+                leave_null_device(0..=libc::STDIN_FILENO, ended_input)?;
+            }
             None
         };
         if plan.layers.has(Layer::Capabilities) {
@@ -91,4 +100,28 @@ impl Groundwork {
     pub(super) fn rest_of_filter(&mut self) -> Option<BpfProgram> {
         self.filter.take().map(|(_, rest)| rest)
     }
+}
+
+/// Puts something else in the place of those of the streams that are the machine's null device: a worker is to hold no file of the machine's
+/// that its profile does not name.
+fn leave_null_device(
+    streams: RangeInclusive<RawFd>,
+    instead: impl FnOnce() -> Result<OwnedFd, Refusal>,
+) -> Result<(), Refusal> {
+    let streams: Vec<RawFd> = streams.filter(|number| descriptors::is_null_device(*number)).collect();
+    if streams.is_empty() {
+        return Ok(());
+    }
+    let instead = instead()?;
+    for number in streams {
+        let placed = descriptors::place(instead.as_fd(), number);
+        std::mem::forget(placed.map_err(|error| refusal(Layer::Hygiene, "dup3", &error))?);
+    }
+    Ok(())
+}
+
+/// An end that nothing can come from.
+fn ended_input() -> Result<OwnedFd, Refusal> {
+    let pair = descriptors::socket_pair(SocketType::STREAM);
+    pair.map(|(input, _)| input).map_err(|error| refusal(Layer::Hygiene, "socketpair", &error))
 }

@@ -55,6 +55,19 @@ pub(crate) fn isolate(ids: Ids) -> Result<(), Refusal> {
         .map_err(refused("mount(MS_REC | MS_PRIVATE)"))
 }
 
+/// The machine's null device, by a mount that nothing but its contents can be reached through.
+///
+/// To be opened before there is a private root: the device has no name in there.
+pub(crate) fn null_device() -> Result<OwnedFd, Refusal> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    let tree = rustix::mount::open_tree(CWD, c"/dev/null", flags).map_err(refused("open_tree(/dev/null)"))?;
+    set_attributes(tree.as_fd(), libc::MOUNT_ATTR_RDONLY | (HARMLESS & !libc::MOUNT_ATTR_NODEV), false)
+        .map_err(refused_io("mount_setattr(/dev/null)"))?;
+    // Who may not write to the file system may write to its devices all the same.
+    let name = format!("/proc/self/fd/{}", tree.as_raw_fd());
+    rustix::fs::open(name, OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()).map_err(refused("open a null device"))
+}
+
 /// Makes an empty tmpfs the root. The old one stays within reach of a descriptor, and on top of the new one.
 pub(crate) fn prepare() -> Result<Prepared, Refusal> {
     let old = open_root()?;
@@ -165,7 +178,8 @@ fn copy_tree(grant: &Grant, fd: OwnedFd) -> Result<OwnedFd, Refusal> {
         // Landlock says what of it may be run.
         attributes &= !libc::MOUNT_ATTR_NOEXEC;
     }
-    if !grant.rights.write {
+    // A device is written to through a read-only mount as well, which keeps its mode, owner and times.
+    if !grant.rights.write || grant.kind == Kind::Device {
         attributes |= libc::MOUNT_ATTR_RDONLY;
     }
     set_attributes(tree.as_fd(), attributes, true).map_err(failed("mount_setattr"))?;

@@ -107,6 +107,9 @@ pub(super) fn answer(call: &Call, mode: Mode) -> Result<(), Refusal> {
     }
 }
 
+/// Not in libc for every target.
+const SYS_FCHMODAT2: libc::c_long = 452;
+
 /// What std and libc open by themselves to size their pools, and do without.
 const HABITS: &[&CStr] = &[
     c"/proc/self/cgroup",              // std: available_parallelism
@@ -181,6 +184,11 @@ fn asked(call: &Call) -> Result<(Place, Question), Refusal> {
             (itself, Question::ChangeMode { wanted: int(arguments[1]).cast_unsigned() })
         }
         libc::SYS_fchmodat => (at(0, FOLLOW_ONLY), Question::ChangeMode { wanted: int(arguments[2]).cast_unsigned() }),
+        SYS_FCHMODAT2 => {
+            let flags = int(arguments[3]);
+            only(flags, libc::AT_SYMLINK_NOFOLLOW | libc::AT_EMPTY_PATH)?;
+            (at(0, flags), Question::ChangeMode { wanted: int(arguments[2]).cast_unsigned() })
+        }
         #[cfg(target_arch = "x86_64")]
         libc::SYS_chmod => (here(true), Question::ChangeMode { wanted: int(arguments[1]).cast_unsigned() }),
         #[cfg(target_arch = "x86_64")]

@@ -88,7 +88,6 @@ pub(super) fn in_template(shape: &Watched, call: &Call) -> Answer {
     let Some(name) = name_of(call) else { return refused(shape, EPERM) };
     let arguments = &call.arguments;
     let low = |index: usize| arguments[index] as u32;
-    let high = |index: usize| (arguments[index] >> 32) as u32;
     let allowed_if = |allowed: bool| if allowed { Answer::Allow } else { refused(shape, EPERM) };
     let allowed_or = |allowed: bool, errno: i32| if allowed { Answer::Allow } else { Answer::Errno(errno) };
     let has_paths = || shape.paths() != Paths::None;
@@ -285,19 +284,14 @@ pub(super) fn in_template(shape: &Watched, call: &Call) -> Answer {
         "fallocate" | "sync_file_range" => allowed_if(writes()),
         "flock" => allowed_if(writes() || has_paths() && matches!(low(1), 1 | 5 | 8)),
 
-        // Modes and times. A private root keeps them off what may only be read; else nobody could say of which file they are.
-        "fchmod" | "fchmodat" | "fchmodat2" | "chmod" | "utimensat" | "utime" | "utimes" | "futimesat"
-            if shape.exec() && writes() && !shape.private_root() =>
-        {
-            Answer::Errno(EPERM)
+        // Modes and times. Neither Landlock nor a mount knows whether a descriptor is one that was handed over.
+        "fchmod" | "fchmodat" | "fchmodat2" | "chmod" | "utimensat" | "utime" | "utimes" | "futimesat" if writes() => {
+            if shape.exec() {
+                Answer::Errno(EPERM)
+            } else {
+                Answer::Trap
+            }
         }
-        "utimensat" | "utime" | "utimes" | "futimesat" if shape.exec() => allowed_if(writes()),
-        "chmod" if shape.exec() => allowed_if(writes() && low(1) & 0o7000 == 0),
-        "fchmodat" if shape.exec() => allowed_if(writes() && low(2) & 0o7000 == 0),
-        "fchmodat2" if shape.exec() => allowed_if(writes() && low(2) & 0o7000 == 0 && matches!(low(3), 0 | 0x100)),
-        "fchmod" if writes() && (shape.exec() || shape.private_root()) => allowed_if(low(1) & 0o7000 == 0),
-        "fchmod" | "fchmodat" | "chmod" if writes() => Answer::Trap,
-        "utimensat" => allowed_if(writes() && shape.private_root() && low(1) == 0 && high(1) == 0),
 
         // Sockets.
         "socket" => {

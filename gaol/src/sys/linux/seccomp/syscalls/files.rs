@@ -151,53 +151,19 @@ fn changing(table: &mut Table, shape: &Shape) {
         table.choose(libc::SYS_mkdir, [ordinary(argument(1))], Refuse(EPERM));
         table.choose(libc::SYS_creat, [ordinary(argument(1))], Refuse(EPERM));
     }
-    match (shape.exec, shape.private_root) {
-        (false, _) => modes_and_times_of_descriptors(table, shape),
-        (true, true) => modes_and_times(table),
-        // Nobody judges them, and nobody could agree to the mode that a file has already.
-        (true, false) => {
-            for call in MODES_AND_TIMES {
-                table.always(*call, Answer(EPERM));
-            }
-        }
+    for call in MODES_AND_TIMES {
+        // A mode is not kept off a file by Landlock, and a mount knows nothing of a descriptor that came from elsewhere. The handler agrees to
+        // the mode that a file has already, which std::fs::copy asks for; programs have none.
+        table.always(*call, if shape.exec { Answer(EPERM) } else { Handle });
     }
 }
 
-/// What a file is created with or changed to.
+/// What a file is created with.
 fn ordinary(mode: Argument) -> Rule {
     when([mode.lacks(SPECIAL_MODES)], Allow)
 }
 
-fn modes_and_times_of_descriptors(table: &mut Table, shape: &Shape) {
-    if shape.private_root {
-        // Of a descriptor. Nothing but a read-only mount keeps them off files that may only be read.
-        table.choose(libc::SYS_utimensat, [when([argument(1).is_zero()], Allow)], Refuse(EPERM));
-        table.choose(libc::SYS_fchmod, [ordinary(argument(1))], Refuse(EPERM));
-    } else {
-        // The handler agrees to the mode that a file has already: std::fs::copy asks for it again.
-        table.always(libc::SYS_fchmod, Handle);
-    }
-    // The same by path, which could lead anywhere: who unpacks an archive asks.
-    table.always(libc::SYS_fchmodat, Handle);
-    #[cfg(target_arch = "x86_64")]
-    table.always(libc::SYS_chmod, Handle);
-}
-
-/// In a private root, where a read-only mount keeps them off what may only be read: tar, cp, touch, install.
-fn modes_and_times(table: &mut Table) {
-    table.allow(&[libc::SYS_utimensat]);
-    table.choose(libc::SYS_fchmod, [ordinary(argument(1))], Refuse(EPERM));
-    table.choose(libc::SYS_fchmodat, [ordinary(argument(2))], Refuse(EPERM));
-    // fchmodat of C libraries when the last link is not to be followed. No AT_EMPTY_PATH, which is fchmod.
-    let flags = argument(3).one_of(&[0, bits(libc::AT_SYMLINK_NOFOLLOW)]);
-    table.choose(SYS_FCHMODAT2, [when([argument(2).lacks(SPECIAL_MODES), flags], Allow)], Refuse(EPERM));
-    #[cfg(target_arch = "x86_64")]
-    {
-        table.allow(&[libc::SYS_utime, libc::SYS_utimes, libc::SYS_futimesat]);
-        table.choose(libc::SYS_chmod, [ordinary(argument(1))], Refuse(EPERM));
-    }
-}
-
+/// Calls that change the mode or the times of a file.
 const MODES_AND_TIMES: &[c_long] = &[
     libc::SYS_utimensat,
     libc::SYS_fchmod,
