@@ -6,6 +6,9 @@
 //!
 //! `GAOL_MATRIX_ONLY=86` or `=ptrace` runs the rows of one number, or those whose name contains the word.
 //!
+//! `crossing` makes every act of the matrix under a covering set of profiles, in which each two keys, handed things and circumstances meet;
+//! `GAOL_CROSSING=triples` each three. `GAOL_CROSSING_ONLY=Chmod` makes the acts whose name contains the word.
+//!
 //! # Safety
 //!
 //! One `fork`, in the run that has one thread to lose: the child scans its memory and exits.
@@ -20,10 +23,12 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use attacks::crossing::{self as crossed, report as crossing};
 use attacks::place::{Prepared, SECRET_ARGUMENT, SECRET_VARIABLE};
 use attacks::report::{Report, print};
 use attacks::runner::run;
 use attacks::toolbox::{Seen, call};
+use serde::de::DeserializeOwned;
 
 const BASE: &str = "GAOL_MATRIX_BASE";
 const NOBODY: u32 = 65534;
@@ -37,16 +42,33 @@ fn escape() {
         run_as_this_user(Path::new(&base));
         return;
     }
-    let mut runs = vec![Run::start(false)];
-    if rustix::process::geteuid().is_root() {
-        runs.push(Run::start(true));
-    } else {
-        say("not run as root: the rows were tried as this user only");
-    }
-    let reports: Vec<Report> = runs.into_iter().map(Run::finish).collect();
+    let reports: Vec<Report> = as_each_user("escape");
     say(&print(&reports));
     let unexpected: usize = reports.iter().map(Report::unexpected).sum();
     assert_eq!(unexpected, 0, "rows or controls came out other than expected; they are listed above");
+}
+
+#[test]
+fn crossing() {
+    if let Some(base) = std::env::var_os(BASE) {
+        cross_as_this_user(Path::new(&base));
+        return;
+    }
+    let reports: Vec<crossing::Report> = as_each_user("crossing");
+    say(&crossing::print(&reports));
+    let unexpected: usize = reports.iter().map(crossing::Report::unexpected).sum();
+    assert_eq!(unexpected, 0, "acts came out other than promised; they are listed above");
+}
+
+/// The same test as this user and, by root, as nobody: what each run reports.
+fn as_each_user<T: DeserializeOwned>(test: &str) -> Vec<T> {
+    let mut runs = vec![Run::start(test, false)];
+    if rustix::process::geteuid().is_root() {
+        runs.push(Run::start(test, true));
+    } else {
+        say("not run as root: the rows were tried as this user only");
+    }
+    runs.into_iter().map(Run::finish).collect()
 }
 
 /// This program once more, as one user.
@@ -57,10 +79,10 @@ struct Run {
 
 impl Run {
     /// Starts it, as the same user or as nobody.
-    fn start(as_nobody: bool) -> Self {
+    fn start(test: &str, as_nobody: bool) -> Self {
         let user = if as_nobody { "nobody" } else { "self" };
         // A process of another pid namespace may have the same number.
-        let names = (0..100).map(|count| format!("gaol-matrix-{}-{count}-{user}", std::process::id()));
+        let names = (0..100).map(|count| format!("gaol-{test}-{}-{count}-{user}", std::process::id()));
         let base = names
             .map(|name| std::env::temp_dir().join(name))
             .find(|base| std::fs::create_dir(base).is_ok())
@@ -72,7 +94,7 @@ impl Run {
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("permissions of the copy");
         let mut command = Command::new(&program);
         command
-            .args(["--exact", "escape", "--nocapture", "--test-threads=1", "--skip", SECRET_ARGUMENT])
+            .args(["--exact", test, "--nocapture", "--test-threads=1", "--skip", SECRET_ARGUMENT])
             .env(BASE, &base)
             .env(SECRET_VARIABLE, "only the parent knows")
             .env("RUST_LOG", "trace")
@@ -88,7 +110,7 @@ impl Run {
     }
 
     /// Waits for its end, and reads what it reports.
-    fn finish(mut self) -> Report {
+    fn finish<T: DeserializeOwned>(mut self) -> T {
         let status = self.child.wait().expect("its end");
         let text = std::fs::read(self.base.join("report.json"))
             .unwrap_or_else(|error| panic!("the run in {} left no report ({status}): {error}", self.base.display()));
@@ -110,6 +132,20 @@ fn run_as_this_user(base: &Path) {
     let path: PathBuf = base.join("report.json");
     let text = serde_json::to_vec(&report).expect("a report is plain data");
     std::fs::write(path, text).expect("the report is written");
+}
+
+/// The run of the crossing.
+fn cross_as_this_user(base: &Path) {
+    attacks::place::take_terminal().unwrap_or_else(|error| say(&format!("no terminal of our own: {error}")));
+    set_the_scene();
+    let mut prepared = Prepared::new(base).expect("the place of the attack");
+    let only = std::env::var("GAOL_CROSSING_ONLY").ok();
+    let strength = if std::env::var_os("GAOL_CROSSING").is_some_and(|value| value == "triples") { 3 } else { 2 };
+    let report = crossed::run(&attacks::rows(), &mut prepared, strength, only.as_deref());
+    let report = report.expect("the place stays usable");
+    prepared.release();
+    let text = serde_json::to_vec(&report).expect("a report is plain data");
+    std::fs::write(base.join("report.json"), text).expect("the report is written");
 }
 
 /// What a careless application leaves for its children to inherit.

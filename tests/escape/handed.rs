@@ -88,7 +88,7 @@ pub(crate) enum HandAct {
 
 static HELD: Mutex<Vec<(Hand, i32)>> = Mutex::new(Vec::new());
 
-type Handed = Vec<(Hand, Fd<OwnedFd>)>;
+pub(crate) type Descriptors = Vec<(Hand, Fd<OwnedFd>)>;
 
 /// Performs an act with one descriptor of each kind at hand.
 pub(crate) fn attempt(process: Process, act: Act, place: &Place) -> gaol::Result<Seen> {
@@ -106,17 +106,17 @@ pub(crate) fn attempt_all(acts: Vec<Act>, place: &Place) -> gaol::Result<Vec<See
 }
 
 #[sandboxed(time = "20s")]
-fn fresh(acts: Vec<Act>, place: &Place, handed: Handed) -> gaol::Result<Vec<Seen>> {
+fn fresh(acts: Vec<Act>, place: &Place, handed: Descriptors) -> gaol::Result<Vec<Seen>> {
     Ok(perform_with(acts, place, &handed))
 }
 
 #[sandboxed(time = "20s", process = "reused")]
-fn reused(acts: Vec<Act>, place: &Place, handed: Handed) -> gaol::Result<Vec<Seen>> {
+fn reused(acts: Vec<Act>, place: &Place, handed: Descriptors) -> gaol::Result<Vec<Seen>> {
     Ok(perform_with(acts, place, &handed))
 }
 
 #[sandboxed(time = "20s", process = "exec")]
-fn exec(acts: Vec<Act>, place: &Place, handed: Handed) -> gaol::Result<Vec<Seen>> {
+fn exec(acts: Vec<Act>, place: &Place, handed: Descriptors) -> gaol::Result<Vec<Seen>> {
     Ok(perform_with(acts, place, &handed))
 }
 
@@ -127,11 +127,11 @@ pub(crate) fn take(place: &Place) {
     std::mem::forget(handed);
 }
 
-fn hold(handed: &Handed) {
+fn hold(handed: &Descriptors) {
     *HELD.lock().expect("one thread") = handed.iter().map(|(hand, fd)| (*hand, fd.as_raw_fd())).collect();
 }
 
-fn perform_with(acts: Vec<Act>, place: &Place, handed: &Handed) -> Vec<Seen> {
+pub(crate) fn perform_with(acts: Vec<Act>, place: &Place, handed: &Descriptors) -> Vec<Seen> {
     hold(handed);
     acts.into_iter().map(|act| perform_act(act, place)).collect()
 }

@@ -72,7 +72,7 @@ pub(crate) fn hand_out(place: &Place) -> Vec<(Hand, Fd<OwnedFd>)> {
     HANDS.iter().filter_map(|hand| Some((*hand, Fd::new(one(*hand, place).ok()?)))).collect()
 }
 
-fn one(hand: Hand, place: &Place) -> std::io::Result<OwnedFd> {
+pub(crate) fn one(hand: Hand, place: &Place) -> std::io::Result<OwnedFd> {
     // What is at the other ends stays for as long as the application does.
     static UDP: OnceLock<UdpSocket> = OnceLock::new();
     static OTHER_ENDS: Mutex<Vec<OwnedFd>> = Mutex::new(Vec::new());

@@ -1,6 +1,7 @@
 //! The acts of the attack matrix, by what they attack, and the table of what each must get.
 
 pub(crate) mod actor;
+pub(crate) mod crossing;
 pub(crate) mod elf;
 pub(crate) mod expect;
 pub(crate) mod files;

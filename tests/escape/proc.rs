@@ -47,7 +47,7 @@ pub(crate) enum ProcAct {
 }
 
 /// Files of another process whose contents are its own. Some are opened, and then not read.
-const CLOSED: [&str; 16] = [
+pub(crate) const CLOSED: [&str; 16] = [
     "mem",
     "environ",
     "maps",
@@ -67,7 +67,7 @@ const CLOSED: [&str; 16] = [
 ];
 
 /// Files of another process that everybody may read, or every process of its user. Of its descriptors that is the numbers alone.
-const TOLD: [&str; 13] = [
+pub(crate) const TOLD: [&str; 13] = [
     "cmdline",
     "comm",
     "stat",
@@ -84,7 +84,7 @@ const TOLD: [&str; 13] = [
 ];
 
 /// What changes the system, or what becomes of a process.
-const SETTINGS: [&str; 29] = [
+pub(crate) const SETTINGS: [&str; 29] = [
     "/proc/sys/kernel/core_pattern",
     "/proc/sys/kernel/modprobe",
     "/proc/sys/kernel/hostname",
@@ -116,7 +116,7 @@ const SETTINGS: [&str; 29] = [
     "/dev/kmsg",
 ];
 
-const DEVICES: [&str; 10] = [
+pub(crate) const DEVICES: [&str; 10] = [
     "/dev/mem",
     "/dev/loop0",
     "/dev/loop-control",
@@ -129,13 +129,13 @@ const DEVICES: [&str; 10] = [
     "/dev/hwrng",
 ];
 
-const KERNEL: [&str; 2] = ["/proc/kcore", "/proc/kmsg"];
+pub(crate) const KERNEL: [&str; 2] = ["/proc/kcore", "/proc/kmsg"];
 
 /// Links that lead to what they name, not to where a path would.
-const MAGIC: [&str; 5] =
+pub(crate) const MAGIC: [&str; 5] =
     ["/proc/self/root", "/proc/PPID/root", "/proc/PPID/cwd", "/proc/self/cwd", "/proc/thread-self/root"];
 
-const TARGETS: [&str; 9] = [
+pub(crate) const TARGETS: [&str; 9] = [
     "/proc/self/exe",
     "/proc/self/ns/net",
     "/proc/self/ns/user",
@@ -147,7 +147,7 @@ const TARGETS: [&str; 9] = [
     "/proc/PPID/fd/0",
 ];
 
-const SHARED: [&str; 5] = ["/dev/shm", "/dev/mqueue", "/tmp", "/run", "/var/tmp"];
+pub(crate) const SHARED: [&str; 5] = ["/dev/shm", "/dev/mqueue", "/tmp", "/run", "/var/tmp"];
 
 fn path(text: &str, place: &Place) -> std::ffi::CString {
     c_path(text.replace("PPID", &place.parent.to_string()))
