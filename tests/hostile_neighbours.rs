@@ -6,6 +6,8 @@ mod attacks {
     pub(crate) mod forgery;
     pub(crate) mod toolbox;
 }
+#[path = "hostile_neighbours/siblings.rs"]
+mod siblings;
 #[path = "support"]
 mod support {
     pub(crate) mod alone;

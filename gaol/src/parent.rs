@@ -401,6 +401,8 @@ impl PendingCall {
                 Error::CpuExceeded { call, limit: self.profile.limits().cpu.unwrap_or_default() }
             }
             Ended::Killed(signal) => Error::Killed { call, signal },
+            // No worker of this template ever gets a domain of its own.
+            Ended::Unfit(libc::E2BIG) => self.unavailable(Unavailable::Refused(sys::landlock::no_more_rulesets())),
             Ended::Unfit(errno) => Error::Start {
                 call,
                 step: "the worker's last step".to_owned(),

@@ -7,6 +7,7 @@ use std::os::fd::OwnedFd;
 use gaol::{AddressPattern, Operation, Profile};
 use libc::{EACCES, EAFNOSUPPORT, EPERM};
 use rustix::net::{AddressFamily, SocketType};
+use rustix::process::DumpableBehavior;
 
 use super::stage::{activate, attempt, begin, errno_of, limited, profile, refused_after};
 
@@ -15,7 +16,7 @@ alone_as_each_user! {
     a_listener_serves: serves;
     with_every_port_any_is_listened_on: listens_on_any_port;
     a_socket_that_was_bound_before_listens_on_a_listed_port_only: judges_what_was_bound;
-    who_looks_at_sockets_may_look_and_no_dump_is_left: stays_dumpable;
+    who_looks_at_sockets_may_look_only_while_they_are_asked: is_looked_at_for_a_question;
 }
 
 /// Different ports that nobody listens on.
@@ -102,12 +103,28 @@ fn judges_what_was_bound() {
     assert_eq!(rustix::net::listen(&on_port, 2), Err(rustix::io::Errno::PERM));
 }
 
-/// The watcher takes a copy of the socket, for which the kernel asks that the process could be dumped. The limit says that it is not.
-fn stays_dumpable() {
-    let [port] = free_ports();
-    activate(profile([listen_on(port)]));
-    let dumpable = rustix::process::dumpable_behavior().expect("what it is");
-    assert_eq!(dumpable, rustix::process::DumpableBehavior::Dumpable);
+/// The watcher takes a copy of the socket, for which the kernel asks that the process could be dumped. It can for as long as that takes, in
+/// whatever threads, and the limit says that it is not.
+fn is_looked_at_for_a_question() {
+    const THREADS: usize = 4;
+    const ROUNDS: usize = 200;
+    let ports: [u16; THREADS] = free_ports();
+    let is_dumpable = || rustix::process::dumpable_behavior().expect("what it is") != DumpableBehavior::NotDumpable;
+    let sockets = ports.map(|port| bind(port).expect("a port"));
+    activate(profile(ports.map(listen_on)));
+    assert!(!is_dumpable());
+    std::thread::scope(|scope| {
+        for socket in &sockets {
+            scope.spawn(move || {
+                for _ in 0..ROUNDS {
+                    rustix::net::listen(socket, 1).expect("a port that is listed");
+                }
+            });
+        }
+    });
+    assert!(!is_dumpable(), "all of them have their answers");
+    assert_eq!(errno_of(rustix::net::listen(socket().expect("a socket"), 1).map_err(Into::into)), Some(EACCES));
+    assert!(!is_dumpable(), "nor after a refusal");
     // At one byte the kernel neither writes a dump nor starts a program to pipe one to.
     let core = rustix::process::getrlimit(rustix::process::Resource::Core);
     assert_eq!((core.current, core.maximum), (Some(1), Some(1)));

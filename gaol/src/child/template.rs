@@ -13,11 +13,14 @@ use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions};
 
 use super::worker::{self, Setup};
 use crate::entry;
-use crate::message::{EXPECTING, Ended, LONGEST, PlanHead, Purpose, Readiness, Spawned, Step, Wanted, Watch, send};
+use crate::message::{
+    EXPECTING, Ended, LONGEST, PlanHead, Purpose, Readiness, Spawned, Step, Wanted, Watch, send, worker_descriptor,
+};
 use crate::plan::{Plan, Reason, Refusal, Stream};
 use crate::support::Layer;
 use crate::sys::descriptors::{close_from, place, receive, socket_pair};
 use crate::sys::groundwork::Groundwork;
+use crate::sys::landlock::OwnDomain;
 use crate::sys::namespaces::Ids;
 use crate::sys::seccomp::WorkerFilter;
 use crate::sys::shared::Lane;
@@ -41,7 +44,7 @@ pub(super) fn main(socket: OwnedFd, asking: Option<OwnedFd>, ids: Ids, zygote: P
     let _ = rustix::thread::set_name(c"gaol-template");
     let Ok((control, asking)) = settle(socket, asking) else { exit_now(super::EXIT_BROKEN) };
     match prepare(&control, asking, ids) {
-        Ok((plan, inherited)) => match serve(&control, &plan, &inherited) {
+        Ok(prepared) => match serve(&control, &prepared) {
             Ok(never) => match never {},
             Err(_) => exit_now(super::EXIT_BROKEN),
         },
@@ -69,12 +72,21 @@ fn settle(socket: OwnedFd, asking: Option<OwnedFd>) -> io::Result<(OwnedFd, Opti
     Ok((control, asking))
 }
 
+/// What a template that is inside its layers makes workers of.
+struct Prepared {
+    plan: Plan,
+    /// The application's streams, in order, for those that are inherited.
+    inherited: Vec<OwnedFd>,
+    /// What each worker enters beside the template's domain, where there is Landlock.
+    own_domain: Option<OwnDomain>,
+}
+
 /// Receives the plan and enters its layers.
-fn prepare(control: &OwnedFd, asking: Option<OwnedFd>, ids: Ids) -> Result<(Plan, Vec<OwnedFd>), Refusal> {
+fn prepare(control: &OwnedFd, asking: Option<OwnedFd>, ids: Ids) -> Result<Prepared, Refusal> {
     let pidfd = rustix::process::pidfd_open(rustix::process::getpid(), PidfdFlags::empty())
         .map_err(|errno| refusal(Layer::Hygiene, "pidfd_open", &errno.into()))?;
     let receive = || receive_plan(control).map_err(|error| refusal(Layer::Hygiene, "receive the plan", &error));
-    let (mut purpose, mut plan, mut streams) = receive()?;
+    let (mut purpose, mut plan, mut inherited) = receive()?;
     let mut questions = Questions(asking);
     let mut groundwork = None;
     if purpose == Purpose::Expect {
@@ -83,12 +95,17 @@ fn prepare(control: &OwnedFd, asking: Option<OwnedFd>, ids: Ids) -> Result<(Plan
         questions.are_asked(&plan, listener)?;
         groundwork = Some(laid);
         wait_for_plan(control);
-        (purpose, plan, streams) = receive()?;
+        (purpose, plan, inherited) = receive()?;
     }
     if purpose != Purpose::Enter {
         return Err(own_refusal(Layer::Hygiene, "receive the plan", String::new(), Reason::Changed));
     }
-    let (entered, listener) = sys::enter(&plan, ids, groundwork)?;
+    let sys::Confined { entered, listener, own_domain } = sys::enter(&plan, ids, groundwork)?;
+    // Out of the way of what a worker puts in its places before it enters it.
+    let own_domain = own_domain
+        .map(|domain| domain.above(worker_descriptor::LANE + 1))
+        .transpose()
+        .map_err(|error| refusal(Layer::Landlock, "fcntl(F_DUPFD_CLOEXEC)", &error))?;
     questions.are_asked(&plan, listener)?;
     if questions.0.is_some() {
         return Err(own_refusal(Layer::Limits, "have questions answered", String::new(), Reason::Layer));
@@ -98,7 +115,7 @@ fn prepare(control: &OwnedFd, asking: Option<OwnedFd>, ids: Ids) -> Result<(Plan
     let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
     send(control, &Readiness::Ready(entered), &[pidfd.as_fd()])
         .map_err(|error| refusal(Layer::Hygiene, "sendmsg", &error))?;
-    Ok((plan, streams))
+    Ok(Prepared { plan, inherited, own_domain })
 }
 
 /// The socket to whoever answers for a filter that asks, until it has the listener.
@@ -157,7 +174,8 @@ struct Live {
 }
 
 /// Forks workers and reaps them, until the application lets go of the control socket.
-fn serve(control: &OwnedFd, plan: &Plan, inherited: &[OwnedFd]) -> Result<Infallible, Refusal> {
+fn serve(control: &OwnedFd, prepared: &Prepared) -> Result<Infallible, Refusal> {
+    let Prepared { plan, inherited, own_domain } = prepared;
     let entries = worker::EntryTable::new(entry::served());
     let filter = plan.layers.has(Layer::Seccomp).then(|| WorkerFilter::new(&sys::shape(plan)));
     let mut workers: Vec<Live> = Vec::new();
@@ -181,7 +199,8 @@ fn serve(control: &OwnedFd, plan: &Plan, inherited: &[OwnedFd]) -> Result<Infall
             match receive(control.as_fd(), &mut request, RecvFlags::empty()) {
                 Ok(received) if received.bytes > 0 => {
                     let lane = received.descriptors.into_iter().next();
-                    let setup = Setup { plan, inherited, entries: &entries, filter: filter.as_ref() };
+                    let (own_domain, filter) = (own_domain.as_ref(), filter.as_ref());
+                    let setup = Setup { plan, inherited, entries: &entries, own_domain, filter };
                     match fork_worker(&setup, control, Wanted::from_bytes(request), lane) {
                         Ok(worker) => forked = Some(worker),
                         Err((step, error)) => {

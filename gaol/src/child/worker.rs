@@ -27,6 +27,7 @@ use crate::message::{Ended, Stay, Wanted};
 use crate::plan::{Plan, Stream};
 use crate::support::Layer;
 use crate::sys::descriptors::{self, close_from, place, receive_some};
+use crate::sys::landlock::OwnDomain;
 use crate::sys::seccomp::WorkerFilter;
 use crate::sys::shared::{Lane, Piece, SharedReader};
 use crate::sys::spawn::exit_now;
@@ -40,6 +41,8 @@ pub(super) struct Setup<'a> {
     /// The application's streams, in order, for those that are inherited.
     pub(super) inherited: &'a [OwnedFd],
     pub(super) entries: &'a EntryTable,
+    /// What keeps the worker from its siblings and from its template, where there is Landlock.
+    pub(super) own_domain: Option<&'a OwnDomain>,
     /// The last filter, where there are filters.
     pub(super) filter: Option<&'a WorkerFilter>,
 }
@@ -167,6 +170,8 @@ fn confine(setup: &Setup<'_>, template: Pid, lane: &mut Option<(OwnedFd, u64)>) 
         exit_now(0);
     }
     let _ = rustix::thread::set_name(c"gaol-worker");
+    // By a descriptor of the template's, which is closed next.
+    setup.own_domain.map_or(Ok(()), OwnDomain::enter)?;
     if setup.plan.layers.has(Layer::Hygiene) {
         close_from(if lane.is_some() { LANE + 1 } else { STATUS + 1 })?;
     }

@@ -70,7 +70,8 @@ fn enter(profile: Profile) -> Result<Active, ProfileError> {
     // From here on there is no way back.
     role::become_child();
     let partly = |refusal| ProfileError::Partly(Box::new(refused(refusal)));
-    let (entered, listener) = sys::enter(&plan, sys::namespaces::Ids::current(), None).map_err(partly)?;
+    let sys::Confined { entered, listener, .. } =
+        sys::enter(&plan, sys::namespaces::Ids::current(), None).map_err(partly)?;
     if let (Some(watch), Some(listener)) = (watch, &listener) {
         watch
             .begin(sys::rules(&plan), listener)

@@ -28,7 +28,7 @@ use crate::plan::{Grant, Kind, Plan, Ports, Reason, Refusal};
 use crate::support::{Layer, Layers};
 
 use self::groundwork::Groundwork;
-use self::landlock::Opening;
+use self::landlock::{Opening, OwnDomain};
 use self::namespaces::Ids;
 use self::seccomp::{Gate, Paths, Shape};
 
@@ -44,9 +44,16 @@ pub(crate) struct Entered {
     pub(crate) landlock_abi: u32,
 }
 
+/// What entering the layers gives.
+pub(crate) struct Confined {
+    pub(crate) entered: Entered,
+    /// Where the filter puts its questions to, if it asks, unless the groundwork has given it.
+    pub(crate) listener: Option<OwnedFd>,
+    /// What each worker is to enter beside that, where there is Landlock.
+    pub(crate) own_domain: Option<OwnDomain>,
+}
+
 /// Enters every layer of `plan`, then checks that they hold. This cannot be undone.
-///
-/// Where the filter asks, also gives the listener that it puts its questions to, unless the groundwork has given it.
 ///
 /// With `groundwork` some of it is done already, for a plan that differs in its paths.
 ///
@@ -56,11 +63,7 @@ pub(crate) struct Entered {
 /// # Errors
 ///
 /// The refusal names the layer, the step and the errno. The process is then fit for nothing but exiting.
-pub(crate) fn enter(
-    plan: &Plan,
-    ids: Ids,
-    groundwork: Option<Groundwork>,
-) -> Result<(Entered, Option<OwnedFd>), Refusal> {
+pub(crate) fn enter(plan: &Plan, ids: Ids, groundwork: Option<Groundwork>) -> Result<Confined, Refusal> {
     let abi = landlock::abi();
     requirements(plan, abi)?;
     let mut groundwork = match groundwork {
@@ -77,8 +80,8 @@ pub(crate) fn enter(
     if plan.layers.has(Layer::Capabilities) {
         capabilities::drop_all()?;
     }
-    // Whoever is asked about a socket must be able to look at it.
-    if plan.layers.has(Layer::Hygiene) && plan.judged_listeners().is_none() {
+    // Whoever is asked about a socket must be able to look at it. A function lets them while it asks, a program is to be looked at anyway.
+    if plan.layers.has(Layer::Hygiene) && (plan.judged_listeners().is_none() || !plan.runs_programs()) {
         hygiene::forbid_dumps()?;
     }
     if plan.layers.has(Layer::Limits) {
@@ -87,9 +90,7 @@ pub(crate) fn enter(
     capabilities::forbid_new_privileges()?;
     let landlocked = ruleset.is_some();
     let mut listener = None;
-    if let Some(ruleset) = ruleset {
-        ruleset.enter()?;
-    }
+    let own_domain = ruleset.map(landlock::Preparing::enter).transpose()?;
     if plan.layers.has(Layer::Seccomp) {
         sigsys::lead_to(plan.grants.iter().map(Grant::path).chain(plan.links.iter().map(|link| link.at.as_path())));
         match groundwork.rest_of_filter() {
@@ -102,7 +103,8 @@ pub(crate) fn enter(
     }
     probe::canaries(plan, landlocked)?;
     let layers = if landlocked { plan.layers } else { plan.layers.without(Layer::Landlock) };
-    Ok((Entered { layers, landlock_abi: if landlocked { abi.version } else { 0 } }, listener))
+    let entered = Entered { layers, landlock_abi: if landlocked { abi.version } else { 0 } };
+    Ok(Confined { entered, listener, own_domain })
 }
 
 /// Puts the process under the template's filter. Gives the listener of one that asks.
@@ -118,6 +120,7 @@ fn answer_traps() -> Result<(), Refusal> {
 
 /// Installs a filter of this shape.
 fn enter_filter(plan: &Plan, shape: &Shape, filter: &BpfProgram) -> Result<Option<OwnedFd>, Refusal> {
+    sigsys::allow_listening(seccomp::shows_itself(shape));
     if shape.asks() {
         return notify::install(filter).map(Some).map_err(|error| asking_refusal(plan, &error));
     }

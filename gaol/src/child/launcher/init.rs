@@ -154,7 +154,8 @@ impl Setup<'_> {
         let pidfd = rustix::process::pidfd_open(rustix::process::getpid(), PidfdFlags::empty())
             .map_err(|errno| refusal(Layer::Hygiene, "pidfd_open", &errno.into()))?;
         let threads_of_system = limits::threads_of_system();
-        let (_, listener) = sys::enter(plan, ids, None)?;
+        // It is the only process in the domain that this enters: the program needs no other.
+        let sys::Confined { listener, .. } = sys::enter(plan, ids, None)?;
         let rules = listener.is_some().then(|| sys::rules(plan));
         let descriptors: Vec<BorrowedFd<'_>> =
             std::iter::once(pidfd.as_fd()).chain(listener.as_ref().map(AsFd::as_fd)).collect();

@@ -2,15 +2,17 @@
 //!
 //! # Safety
 //!
-//! One raw system call asks for the ABI version, which neither `landlock` nor `rustix` offers: it has no pointer argument.
+//! Two raw system calls, neither with a pointer argument: one asks for the ABI version, which neither `landlock` nor `rustix` offers; one
+//! enters a ruleset again and again, which `landlock` uses up.
 #![allow(unsafe_code)]
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::Path;
 
 use landlock::{
-    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, NetPort, PathBeneath, Ruleset, RulesetAttr,
-    RulesetCreated, RulesetCreatedAttr, RulesetError, Scope,
+    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, NetPort, PathBeneath, RestrictSelfAttr,
+    Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, Scope,
 };
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
 
@@ -51,8 +53,13 @@ pub(crate) fn abi() -> Abi {
     };
     match u32::try_from(answer) {
         Ok(version) => Abi { version, errno: 0 },
-        Err(_) => Abi { version: 0, errno: std::io::Error::last_os_error().raw_os_error().unwrap_or(0) },
+        Err(_) => Abi { version: 0, errno: io::Error::last_os_error().raw_os_error().unwrap_or(0) },
     }
+}
+
+/// The refusal of a process that is under as many rulesets as there can be.
+pub(crate) fn no_more_rulesets() -> Refusal {
+    Refusal { errno: libc::E2BIG, ..own_refusal(Layer::Landlock, "restrict self", String::new(), Reason::Layer) }
 }
 
 /// A ruleset that handles every right the kernel knows, being filled.
@@ -61,7 +68,46 @@ pub(crate) struct Preparing {
     abi: ABI,
     /// The rules about UDP, where there is a network and the kernel knows them.
     udp: Option<OwnedFd>,
+    /// The ruleset that each worker enters beside these.
+    own: RulesetCreated,
 }
+
+/// The ruleset of a domain that each worker has for itself.
+///
+/// Whatever reaches for another process by `/proc` or as a debugger must be in that process's domain or in one that the other's lies
+/// within. Workers of a template that were in the template's domain only could reach for each other, and for the template.
+#[derive(Debug)]
+pub(crate) struct OwnDomain {
+    ruleset: OwnedFd,
+    flags: libc::c_uint,
+}
+
+impl OwnDomain {
+    /// The same, where descriptors below `first` are about to be replaced.
+    pub(crate) fn above(self, first: RawFd) -> io::Result<Self> {
+        let ruleset = rustix::io::fcntl_dupfd_cloexec(&self.ruleset, first)?;
+        Ok(Self { ruleset, ..self })
+    }
+
+    /// Puts the process in a domain of its own, for good. What is allowed by path and port stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's: E2BIG if it is under 16 rulesets already.
+    pub(crate) fn enter(&self) -> io::Result<()> {
+        // SAFETY: takes numbers only; the ruleset is open.
+        let answer = unsafe { libc::syscall(libc::SYS_landlock_restrict_self, self.ruleset.as_raw_fd(), self.flags) };
+        if answer == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    }
+}
+
+/// LANDLOCK_RESTRICT_SELF_LOG_SAME_EXEC_OFF and LANDLOCK_RESTRICT_SELF_LOG_SUBDOMAINS_OFF. A child can be refused something a million times
+/// a second, and where the system keeps an audit log, each of them would be a line in it. What a program does after its exec is not logged
+/// unless somebody asks for it.
+const NO_LOG: libc::c_uint = 1 << 0 | 1 << 2;
+
+/// The first ABI that can be told not to log. Those before it do not.
+const LOGS: ABI = ABI::V7;
 
 /// Creates the ruleset and adds what is not a path. `None` where the kernel has no Landlock and the plan needs none.
 pub(crate) fn prepare(plan: &Plan, abi: Abi) -> Result<Option<Preparing>, Refusal> {
@@ -74,7 +120,23 @@ pub(crate) fn prepare(plan: &Plan, abi: Abi) -> Result<Option<Preparing>, Refusa
         None
     };
     let abi = ABI::from(i32::try_from(abi.version).unwrap_or(i32::MAX));
-    create(plan, abi).map(|ruleset| Some(Preparing { ruleset, abi, udp })).map_err(|error| refused("create", &error))
+    let ruleset = create(plan, abi).map_err(|error| refused("create", &error))?;
+    let own = create_own(abi).map_err(|error| refused("create", &error))?;
+    Ok(Some(Preparing { ruleset, abi, udp, own }))
+}
+
+/// Creates the ruleset of the workers' own domains: scopes, and what no grant allows in any case.
+///
+/// A ruleset that handles no right to a file still refuses to move files from one directory to another, unless it has rules that allow it.
+fn create_own(abi: ABI) -> Result<RulesetCreated, RulesetError> {
+    let moves = if abi >= ABI::V2 { AccessFs::Refer.into() } else { BitFlags::empty() };
+    let mut own = Ruleset::default()
+        .set_compatibility(CompatLevel::HardRequirement)
+        .handle_access(moves | AccessFs::MakeBlock)?;
+    if abi >= ABI::V6 {
+        own = own.scope(Scope::from_all(abi))?;
+    }
+    own.create()
 }
 
 fn create(plan: &Plan, abi: ABI) -> Result<RulesetCreated, RulesetError> {
@@ -111,14 +173,18 @@ impl Preparing {
     /// Allows what `grant` allows, beneath the file that `fd` is.
     pub(crate) fn grant(mut self, grant: &Grant, fd: impl AsFd) -> Result<Self, Refusal> {
         let rights = access(grant.rights, grant.kind, self.abi);
-        // A file of which only metadata is granted, or a socket, where the private root alone judges these.
-        if rights.is_empty() {
-            return Ok(self);
+        let failed = |error: RulesetError| Refusal {
+            object: grant.path().display().to_string(),
+            ..refused("add a rule", &error)
+        };
+        let moves = rights & AccessFs::Refer;
+        if !moves.is_empty() {
+            self.own = self.own.add_rule(PathBeneath::new(&fd, moves)).map_err(failed)?;
         }
-        self.ruleset = self
-            .ruleset
-            .add_rule(PathBeneath::new(fd, rights))
-            .map_err(|error| Refusal { object: grant.path().display().to_string(), ..refused("add a rule", &error) })?;
+        // A file of which only metadata is granted, or a socket, where the private root alone judges these.
+        if !rights.is_empty() {
+            self.ruleset = self.ruleset.add_rule(PathBeneath::new(&fd, rights)).map_err(failed)?;
+        }
         Ok(self)
     }
 
@@ -127,12 +193,22 @@ impl Preparing {
         self.udp.is_some()
     }
 
-    /// Restricts the process for good.
-    pub(crate) fn enter(self) -> Result<(), Refusal> {
-        self.ruleset.restrict_self().map_err(|error| refused("restrict self", &error))?;
-        self.udp.map_or(Ok(()), |ruleset| {
-            udp::enter(&ruleset).map_err(|error| refusal(Layer::Landlock, "restrict self", &error))
-        })
+    /// Restricts the process for good. Gives what each worker of it is to enter beside that.
+    pub(crate) fn enter(self) -> Result<OwnDomain, Refusal> {
+        let Self { mut ruleset, abi, udp, own } = self;
+        let restrict = |error: RulesetError| refused("restrict self", &error);
+        if abi >= LOGS {
+            ruleset = ruleset.log_same_exec(false).map_err(restrict)?.log_subdomains(false).map_err(restrict)?;
+        }
+        ruleset.restrict_self().map_err(restrict)?;
+        let flags = if abi >= LOGS { NO_LOG } else { 0 };
+        if let Some(ruleset) = udp {
+            udp::enter(&ruleset, flags).map_err(|error| refusal(Layer::Landlock, "restrict self", &error))?;
+        }
+        let ruleset: Option<OwnedFd> = own.into();
+        let ruleset = ruleset
+            .ok_or_else(|| own_refusal(Layer::Landlock, "create the workers' ruleset", String::new(), Reason::Layer))?;
+        Ok(OwnDomain { ruleset, flags })
     }
 }
 
@@ -259,7 +335,7 @@ fn refused(step: &str, error: &RulesetError) -> Refusal {
     let mut source: Option<&dyn std::error::Error> = Some(error);
     let mut errno = 0;
     while let Some(cause) = source {
-        if let Some(io) = cause.downcast_ref::<std::io::Error>() {
+        if let Some(io) = cause.downcast_ref::<io::Error>() {
             errno = io.raw_os_error().unwrap_or(0);
         }
         source = cause.source();

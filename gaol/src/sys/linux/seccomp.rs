@@ -21,6 +21,7 @@ mod rule;
 mod syscalls;
 
 pub(crate) use syscalls::name;
+pub(in crate::sys::linux) use syscalls::{BY_HANDLER, shows_itself};
 
 /// What stands behind a path that a worker names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,7 +1,8 @@
 //! Answers, inside the child, the system calls that a filter traps.
 //!
-//! Two kinds of call end here. The *stat family*, where nothing but Landlock stands behind a path: Landlock does not
-//! judge stat, but it judges open, so the handler opens the path and tells what it opened ([`stat`]). And, with
+//! Three kinds of call end here. The *stat family*, where nothing but Landlock stands behind a path: Landlock does not
+//! judge stat, but it judges open, so the handler opens the path and tells what it opened ([`stat`]). *listen*, where
+//! somebody outside has to look at the socket: the handler lets them while it asks ([`listen`]). And, with
 //! `violation = "kill"`, every call that is refused: the handler reports it and ends the worker.
 //!
 //! The handler runs in the confined child, between two instructions of hostile code. It decides nothing: what it may
@@ -20,10 +21,12 @@ use std::io;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU8, Ordering};
 
+mod listen;
 mod stat;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use listen::allow as allow_listening;
 pub(crate) use stat::lead_to;
 
 /// What the handler is to do, which follows from the profile.
@@ -132,7 +135,8 @@ extern "C" fn handle(_signal: c_int, info: *mut libc::siginfo_t, context: *mut c
     let registers = unsafe { &mut (*context.cast::<libc::ucontext_t>()).uc_mcontext };
     let call = call_in(registers);
     let mode = mode();
-    let result = match stat::answer(&call, mode) {
+    let answer = if listen::is_asked(&call) { listen::answer(&call) } else { stat::answer(&call, mode) };
+    let result = match answer {
         Ok(()) => 0,
         Err(Refusal::Errno(errno)) => -i64::from(errno),
         Err(Refusal::Violation) if mode.kill => violation(&call),

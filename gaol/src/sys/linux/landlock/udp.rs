@@ -91,8 +91,8 @@ fn add(ruleset: &OwnedFd, access: u64, port: u16) -> io::Result<()> {
 /// # Errors
 ///
 /// The kernel's: E2BIG if it is under 16 rulesets already.
-pub(super) fn enter(ruleset: &OwnedFd) -> io::Result<()> {
+pub(super) fn enter(ruleset: &OwnedFd, flags: libc::c_uint) -> io::Result<()> {
     // SAFETY: takes numbers only.
-    let answer = unsafe { libc::syscall(libc::SYS_landlock_restrict_self, ruleset.as_raw_fd(), 0) };
+    let answer = unsafe { libc::syscall(libc::SYS_landlock_restrict_self, ruleset.as_raw_fd(), flags) };
     if answer == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

@@ -30,6 +30,7 @@ mod worker;
 
 pub(crate) use names::name;
 pub(super) use setup::SETUP;
+pub(in crate::sys::linux) use sockets::{BY_HANDLER, shows_itself};
 pub(super) use worker::worker;
 
 /// What becomes of a call that is in no table.

@@ -132,6 +132,8 @@ fn meaningful(name: &str) -> Choices {
             (0, (0..=80).chain([0x5356_4D40, 0x5356_4D41, 0x5961_6D61, 0x4155_5856]).collect()),
             (1, vec![0, 1, 2, 3, 4, 1 << 32]),
         ],
+        "landlock_restrict_self" => vec![(1, bits_upon(&[0, 5]))],
+        "listen" => vec![(2, bits_upon(&[0, 0x6761_6F6C]))],
         "seccomp" => vec![(0, (0..=4).collect()), (1, bits_upon(&[0, 7]))],
         "shmat" => vec![(2, bits_upon(&[0]))],
         "openat" => vec![(2, opening()), (3, modes())],

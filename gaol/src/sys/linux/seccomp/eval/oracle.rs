@@ -39,6 +39,11 @@ fn names_whom_it_sends_to(shape: &Watched) -> bool {
     shape.udp() || shape.bind_udp() || shape.unix()
 }
 
+/// Whether somebody must look at the process before a socket of it listens. Within a sandbox that asks nobody, the outer one may ask.
+fn lets_others_look(shape: &Watched) -> bool {
+    !shape.exec() && (shape.listen() == Gate::Asked || shape.listen() == Gate::Open && shape.narrows())
+}
+
 /// What the worker's own filter takes away.
 pub(super) fn in_worker(shape: &Watched, call: &Call) -> Answer {
     let Some(name) = name_of(call) else { return Answer::Allow };
@@ -49,6 +54,8 @@ pub(super) fn in_worker(shape: &Watched, call: &Call) -> Answer {
     let itself = low(0) == PID;
     let allowed = match name {
         "pidfd_open" => return Answer::Errno(ENOSYS),
+        // Once, and by gaol's own code.
+        "landlock_restrict_self" if !shape.narrows() => return Answer::Errno(ENOSYS),
         "pidfd_send_signal" => false,
         "sendmsg" => !shape.narrows() || names_whom_it_sends_to(shape),
         // Programs and what they start: no id is known, and what they may do the template's filter has said.
@@ -71,6 +78,7 @@ pub(super) fn in_worker(shape: &Watched, call: &Call) -> Answer {
         "fork" => false,
         "seccomp" => shape.narrows(),
         "prctl" if low(0) == 38 => shape.narrows(),
+        "prctl" if low(0) == 4 => lets_others_look(shape),
         "prctl" => matches!(low(0), 15 | 16 | 3 | 0x5356_4D41),
         _ => true,
     };
@@ -121,9 +129,9 @@ pub(super) fn in_template(shape: &Watched, call: &Call) -> Answer {
         | "io_uring_enter" | "io_uring_register" | "futex_waitv" | "futex_wake" | "futex_wait" | "futex_requeue" => {
             Answer::Errno(ENOSYS)
         }
-        "landlock_create_ruleset" | "landlock_add_rule" | "landlock_restrict_self" => {
-            allowed_or(shape.narrows(), ENOSYS)
-        }
+        "landlock_create_ruleset" | "landlock_add_rule" => allowed_or(shape.narrows(), ENOSYS),
+        // A worker enters a domain of its own.
+        "landlock_restrict_self" => Answer::Allow,
         "splice" | "fchown" => Answer::Errno(EPERM),
         "sysinfo" => allowed_or(shape.system_info(), EPERM),
 
@@ -237,8 +245,8 @@ pub(super) fn in_template(shape: &Watched, call: &Call) -> Answer {
             22 => low(1) == 2,
             // GET_PDEATHSIG GET_SECCOMP CAPBSET_READ GET_SECUREBITS GET_NO_NEW_PRIVS
             2 | 21 | 23 | 27 | 39 => shape.exec(),
-            // Undumpable, and never dumpable.
-            4 => arguments[1] == 0 && shape.exec(),
+            // Undumpable; dumpable for as long as somebody must look.
+            4 => arguments[1] == 0 && shape.exec() || arguments[1] <= 1 && lets_others_look(shape),
             _ => false,
         }),
         "seccomp" if shape.exec() => match (low(0), low(1)) {
@@ -312,7 +320,9 @@ pub(super) fn in_template(shape: &Watched, call: &Call) -> Answer {
         "bind" => allowed_if(shape.bind_udp() || shape.listen() != Gate::Closed),
         "listen" => match shape.listen() {
             Gate::Closed => refused(shape, EPERM),
-            Gate::Asked => Answer::Ask,
+            // The handler lets others look, and asks in words of its own; a program has none.
+            Gate::Asked if shape.exec() || low(2) == 0x6761_6F6C => Answer::Ask,
+            Gate::Asked => Answer::Trap,
             Gate::Open => Answer::Allow,
         },
         "accept" => allowed_if(shape.listen() != Gate::Closed || shape.narrows()),

@@ -2,7 +2,7 @@
 
 use libc::{EINVAL, EPERM};
 
-use super::bits;
+use super::{bits, sockets};
 use crate::sys::linux::seccomp::Shape;
 use crate::sys::linux::seccomp::rule::Action::{Allow, Answer, Refuse};
 use crate::sys::linux::seccomp::rule::{Condition, Table, argument, when};
@@ -104,6 +104,10 @@ fn control(table: &mut Table, shape: &Shape) {
         ]);
         // timeout and file make themselves undumpable. Nothing makes itself a target.
         rules.push(when([option.is(bits(libc::PR_SET_DUMPABLE)), argument(1).is_zero()], Allow));
+    }
+    if sockets::shows_itself(shape) {
+        // Whoever is asked whether a socket may listen must be able to look at it. Nobody is dumped: the limit is too low for it.
+        rules.push(when([option.is(bits(libc::PR_SET_DUMPABLE)), argument(1).within(1)], Allow));
     }
     let harmless: Vec<u32> = harmless.into_iter().map(bits).collect();
     rules.insert(0, when([option.one_of(&harmless)], Allow));

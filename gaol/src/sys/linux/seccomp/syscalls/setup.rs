@@ -23,5 +23,4 @@ pub(in crate::sys::linux::seccomp) const SETUP: &[c_long] = &[
     libc::SYS_prctl,
     libc::SYS_landlock_create_ruleset,
     libc::SYS_landlock_add_rule,
-    libc::SYS_landlock_restrict_self,
 ];

@@ -3,7 +3,7 @@
 use libc::{EAFNOSUPPORT, ENOPROTOOPT, EPERM};
 
 use super::bits;
-use crate::sys::linux::seccomp::rule::Action::{Allow, Answer, Ask, Refuse};
+use crate::sys::linux::seccomp::rule::Action::{Allow, Answer, Ask, Handle, Refuse};
 use crate::sys::linux::seccomp::rule::{Argument, Rule, Table, argument, when};
 use crate::sys::linux::seccomp::{Gate, Shape};
 
@@ -20,6 +20,14 @@ pub(super) fn list(table: &mut Table, shape: &Shape) {
     serving(table, shape);
     sending(table, shape);
     options(table, shape);
+}
+
+/// What the handler of SIGSYS puts where listen(2) has no argument. Whoever else does it asks as well, and cannot be looked at.
+pub(in crate::sys::linux) const BY_HANDLER: u32 = 0x6761_6F6C;
+
+/// Whether the process may let others look at it, and be looked at no more. A filter that asks may lie beneath one that need not.
+pub(in crate::sys::linux) fn shows_itself(shape: &Shape) -> bool {
+    !shape.exec && (shape.listen == Gate::Asked || shape.narrows && shape.listen == Gate::Open)
 }
 
 /// Whether a message may say whom it is for.
@@ -71,7 +79,16 @@ fn serving(table: &mut Table, shape: &Shape) {
     }
     if shape.listen != Gate::Closed {
         // A socket that was never bound gets a port of the kernel's choice, which Landlock does not see.
-        table.always(libc::SYS_listen, if shape.listen == Gate::Open { Allow } else { Ask });
+        match shape.listen {
+            Gate::Open => table.always(libc::SYS_listen, Allow),
+            // No handler outlives an exec.
+            _ if shape.exec => table.always(libc::SYS_listen, Ask),
+            // The handler asks, and lets the process be looked at for as long as that takes.
+            _ => {
+                let by_handler = argument(2).is(BY_HANDLER);
+                table.choose(libc::SYS_listen, [when([by_handler], Ask)], Handle);
+            }
+        }
     } else if !shape.narrows {
         // A process that puts itself under a profile may have sockets that listen already.
         return;

@@ -21,6 +21,10 @@ pub(in crate::sys::linux::seccomp) fn worker(shape: &Shape, pid: u32) -> Table {
     // As if it did not exist, like pidfd_getfd: Go, Python and tokio wait for their children by id.
     table.always(libc::SYS_pidfd_open, Answer(ENOSYS));
     table.always(libc::SYS_pidfd_send_signal, Refuse(EPERM));
+    if !shape.narrows {
+        // It is in its own domain, and a sandbox within is not served.
+        table.always(libc::SYS_landlock_restrict_self, Answer(ENOSYS));
+    }
     if shape.narrows && !sockets::sends_to_addresses(shape) {
         // An application has no channel to pass descriptors on by, and may hold sockets from before: the message could name anybody.
         table.always(libc::SYS_sendmsg, Refuse(EPERM));
@@ -55,6 +59,9 @@ fn single(table: &mut Table, shape: &Shape, pid: u32) {
         harmless.push(libc::PR_SET_NO_NEW_PRIVS);
     } else {
         table.always(libc::SYS_seccomp, Refuse(EPERM));
+    }
+    if sockets::shows_itself(shape) {
+        harmless.push(libc::PR_SET_DUMPABLE);
     }
     let harmless: Vec<u32> = harmless.into_iter().map(bits).collect();
     table.choose(libc::SYS_prctl, [when([argument(0).one_of(&harmless)], Allow)], Refuse(EPERM));
