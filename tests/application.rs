@@ -7,6 +7,7 @@ mod support {
 }
 
 mod applications {
+    mod limits;
     mod odd_places;
     mod overload;
 }

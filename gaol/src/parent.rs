@@ -40,13 +40,13 @@ use self::zygote::NotStarted;
 use crate::crossing::{Back, ErrorCodec, Meaning, Returned, understand};
 use crate::dynamic::Dynamic;
 use crate::entry::{self, Entry};
-use crate::error::{Call, Error, PathProblem, ProtocolProblem, Unprepared, Violation};
+use crate::error::{Call, Error, PathProblem, ProtocolProblem, Unprepared, Violation, remedy_for};
 use crate::message::Ended;
 use crate::plan::Reason;
 use crate::profile::{Process, Profile};
 use crate::resolve::Unresolved;
 use crate::support::Layers;
-use crate::wire::codec::{self, DecodeError, EncodeError, Reader, Writer};
+use crate::wire::codec::{self, Aside, DecodeError, EncodeError, Reader, Writer};
 use crate::wire::{HEADER, Header, Kind, descriptors, room};
 use crate::{explain, role, sys};
 
@@ -217,10 +217,14 @@ impl PendingCall {
         let prefix = (frame.len() - HEADER) as u64;
         let mut outlet = Outlet::new(|| self.reserve());
         let descriptors = descriptors::collect();
-        let written = codec::encode_with(&mut frame, cap, Some(&mut outlet), write);
+        // Where the application may not write so much shared memory, long blocks stay in the frame, which no such limit is about.
+        let may_share = sys::limits::file_size().is_none_or(|largest| largest >= cap);
+        let aside = may_share.then_some(&mut outlet as &mut dyn Aside);
+        let written = codec::encode_with(&mut frame, cap, aside, write);
         let descriptors = descriptors.end();
         let aside = written.map_err(unsent)?;
-        let placed = outlet.place().map_err(|error| unsent(EncodeError::Aside(error.to_string())))?;
+        let placed =
+            outlet.place().map_err(|error| unsent(EncodeError::Aside(format!("{error}{}", remedy_for(&error)))))?;
         let room = self.room();
         let header = Header {
             prefix,
@@ -262,7 +266,7 @@ impl PendingCall {
             return 0;
         }
         let limits = self.profile.limits();
-        room::largest(limits.file_size, limits.reply)
+        room::largest(limits.file_size.into_iter().chain(sys::limits::file_size()).min(), limits.reply)
     }
 
     /// The granted variables as they are now. A kept worker is also told which of them are not set.
@@ -280,7 +284,7 @@ impl PendingCall {
         let application = Application::current();
         let limits = self.profile.limits();
         let reused = self.profile.process() == Process::Reused;
-        let mut turn = Turn { since: Instant::now(), time: limits.time, place: None };
+        let mut turn = Turn { since: Instant::now(), time: limits.time, place: None, has_given_back: false };
         for _ in 0..ATTEMPTS {
             let (worker, template) = match outgoing.reserved.take() {
                 Some(Reserved { worker, template, place }) => {
@@ -370,6 +374,8 @@ impl PendingCall {
                 Err(Unserved::Late) => return Err(self.busy(turn, None)),
                 // Other calls have what this one needs, and give it back when they end.
                 Err(Unserved::Unavailable(unavailable)) => match unavailable.shortage() {
+                    // What stands ready for other functions is worth less than this call.
+                    Some(_) if !std::mem::replace(&mut turn.has_given_back, true) && application.give_back() => {}
                     Some(_) if application.queue.wait_for_an_end(turn.deadline()) => {}
                     Some(errno) if turn.is_over() => {
                         return Err(self.busy(turn, Some(std::io::Error::from_raw_os_error(errno))));
@@ -474,6 +480,8 @@ struct Turn {
     /// How long it may wait.
     time: Option<Duration>,
     place: Option<Place>,
+    /// What stood ready for other calls is gone, so that there is more for this one.
+    has_given_back: bool,
 }
 
 impl Turn {

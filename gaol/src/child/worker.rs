@@ -293,7 +293,8 @@ pub(super) fn serve(
     let pieces = pieces.chain(beside.into_iter().map(|memory| Piece::new(memory, call.aside - in_lane)));
     let request = Request {
         arguments,
-        aside: Some(SharedReader::new(pieces, call.aside)),
+        // With nothing beside it, all of its blocks are in it.
+        aside: (call.aside > 0).then(|| SharedReader::new(pieces, call.aside)),
         descriptors,
         is_visit: false,
         room: room.as_mut().map(|room| room as &mut dyn Aside),

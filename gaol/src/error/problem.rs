@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 
 use super::function::printable;
+use super::remedy_for;
 pub use crate::program::ProgramProblem;
 use crate::support::Layer;
 
@@ -41,7 +42,7 @@ impl fmt::Display for Unsupported {
 #[non_exhaustive]
 pub enum PathProblem {
     /// It cannot be opened.
-    #[error("{0}; a profile can only name what is there when the call is made")]
+    #[error("{error}{}", way_out(.0), error = .0)]
     Io(io::Error),
     /// It is a pipe, which would be a way to talk to other processes.
     #[error("it is a named pipe; read it in the application and pass what it holds")]
@@ -74,6 +75,15 @@ pub enum PathProblem {
     /// Following it never ends.
     #[error("it leads through more than 40 symbolic links")]
     TooManyLinks,
+}
+
+/// What to do about a path that cannot be opened.
+fn way_out(error: &io::Error) -> &'static str {
+    match error.raw_os_error() {
+        Some(libc::ENOENT | libc::ENOTDIR) => "; a profile can only name what is there when the call is made",
+        Some(libc::EACCES | libc::EPERM) => "; a profile can only name what the application may reach itself",
+        _ => remedy_for(error),
+    }
 }
 
 /// What a child did that ends it.

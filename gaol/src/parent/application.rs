@@ -11,6 +11,7 @@ use super::slot::Slot;
 use super::template::{Arrived, NoWorker, Template, Worker};
 use super::watch::Watcher;
 use super::zygote::{NotStarted, Zygote};
+use crate::error::PathProblem;
 use crate::plan::{Plan, Reason, Refusal};
 use crate::profile::{Process, Profile};
 use crate::resolve::{Unresolved, Writable, resolve, stand_in};
@@ -113,6 +114,7 @@ impl Unavailable {
         let errno = match self {
             Self::NotStarted(NotStarted { source, .. }) => source.raw_os_error()?,
             Self::Refused(refusal) if refusal.reason == Reason::Resources => refusal.errno,
+            Self::Unresolved(Unresolved { problem: PathProblem::Io(error), .. }) => error.raw_os_error()?,
             Self::Unresolved(_) | Self::Refused(_) => return None,
         };
         let short = [libc::EAGAIN, libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::ETOOMANYREFS, libc::ENOSPC];
@@ -163,6 +165,16 @@ impl Application {
         self.templates.write().unwrap_or_else(PoisonError::into_inner).clear();
         self.blanks.lock().unwrap_or_else(PoisonError::into_inner).clear();
         *self.zygote.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Lets go of what no call is using: templates with the workers that stand ready, and those that expect a call. False where there was
+    /// nothing of the kind.
+    pub(super) fn give_back(&self) -> bool {
+        let blanks = std::mem::take(&mut *self.blanks.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut templates = self.templates.write().unwrap_or_else(PoisonError::into_inner);
+        let before = templates.len();
+        templates.retain(|_, template| Arc::strong_count(template) > 1);
+        before > templates.len() || !blanks.is_empty()
     }
 
     /// What refused namespaces here, if anything did.

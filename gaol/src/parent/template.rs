@@ -21,7 +21,7 @@ use crate::resolve::{Name, Resolved};
 use crate::support::{Layer, Layers};
 use crate::sys::descriptors::{receive, send};
 use crate::sys::shared::Lane;
-use crate::sys::{Entered, PROCESSORS};
+use crate::sys::{Entered, PROCESSORS, limits};
 use crate::wire::codec;
 use crate::wire::lane::{self, Demand};
 
@@ -361,7 +361,8 @@ impl Template {
 
     /// A lane for the next worker, if calls had use for one lately. Without one they go on as they did.
     fn make_lane(&self) -> Option<(OwnedFd, u64)> {
-        let size = lane::allowed(self.demand.size(), self.plan.file_size, self.plan.memory);
+        let file_size = self.plan.file_size.into_iter().chain(limits::file_size()).min();
+        let size = lane::allowed(self.demand.size(), file_size, self.plan.memory);
         // Landlock does not judge a file without a path: who may run programs must not write one there.
         if size == 0 || self.plan.runs_programs() {
             return None;

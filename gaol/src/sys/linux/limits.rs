@@ -42,6 +42,12 @@ pub(crate) fn open_files() -> Option<usize> {
     rustix::process::getrlimit(Resource::Nofile).current.and_then(|limit| usize::try_from(limit).ok())
 }
 
+/// How large a file this process may write. `None`: as large as it likes. Shared memory is a file to the kernel, which ends a process with SIGXFSZ
+/// that gives it a larger size.
+pub(crate) fn file_size() -> Option<u64> {
+    rustix::process::getrlimit(Resource::Fsize).current
+}
+
 /// Whether the kernel counts a user's processes in each user namespace by itself: from Linux 5.14 on.
 fn counts_by_namespace() -> bool {
     release() >= (5, 14)

@@ -6,6 +6,7 @@ use postcard::ser_flavors::Flavor;
 use serde::ser::{Error, Serialize};
 
 use super::EncodeError;
+use crate::error::remedy_for;
 use crate::wire::codec::{Aside, BLOCK, FREE_ELEMENTS};
 
 /// The capacity to start from, so that a short value allocates once.
@@ -49,7 +50,7 @@ impl<'o> Output<'o> {
         // It counts against the same cap.
         self.postcard.output.longest -= block.len();
         self.put_aside += length;
-        aside.put(block, width).map_err(|error| EncodeError::Aside(error.to_string()))
+        aside.put(block, width).map_err(|error| EncodeError::Aside(format!("{error}{}", remedy_for(&error))))
     }
 
     /// Ends a message, and gives how many bytes went aside. Of one that could not be written nothing is left.
