@@ -69,6 +69,86 @@ fn a_granted_program_runs_and_its_status_and_output_are_its_own() {
     });
 }
 
+/// What a program finds open beyond its standard streams, and what of the function's an exec would not close.
+#[derive(Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+struct Left {
+    to_the_program: String,
+    open: Vec<i32>,
+}
+
+/// `keeping`: the function itself lets one survive.
+fn leaves(keeping: Option<i32>) -> gaol::Result<Left> {
+    // To use a number that is not open is an error of the shell's, which goes on.
+    const SCRIPT: &str =
+        "for n in 3 4 5 6 7 8 9; do (: >&$n) 2>/dev/null && echo $n; (: <&$n) 2>/dev/null && echo $n; done; :";
+    let flags = |number: i32| {
+        // SAFETY: takes numbers only, and looks.
+        let flags = unsafe { libc::fcntl(number, libc::F_GETFD) };
+        (flags >= 0).then_some(flags)
+    };
+    if let Some(number) = keeping {
+        // SAFETY: takes numbers only; that an exec does not close it makes no owner's descriptor invalid.
+        unsafe { libc::fcntl(number, libc::F_SETFD, 0) };
+    }
+    let open = (3..256).filter(|number| flags(*number).is_some_and(|flags| flags & libc::FD_CLOEXEC == 0)).collect();
+    let output = Command::new("/bin/sh").arg("-c").arg(SCRIPT).output()?;
+    Ok(Left { to_the_program: String::from_utf8_lossy(&output.stdout).into_owned(), open })
+}
+
+macro_rules! leaving {
+    ($($name:ident $kind:literal)*) => {$(
+        #[sandboxed(exec = "/bin/sh", metadata = seen, time = "20s", process = $kind)]
+        fn $name(seen: &[String], long: &[u8], handed: std::fs::File, keeping: Option<i32>) -> gaol::Result<Left> {
+            leaves(keeping)
+        }
+    )*};
+}
+
+leaving! { leaving "fresh" leaving_anew "exec" }
+
+#[test]
+fn a_program_inherits_the_streams_and_nothing_else() {
+    /// The channel on which the function replies.
+    const CHANNEL: i32 = 3;
+    as_each_user("a_program_inherits_the_streams_and_nothing_else", || {
+        in_each_tier(|namespaces| {
+            for function in [leaving, leaving_anew] {
+                // Enough for shared memory.
+                let call = |keeping| {
+                    let handed = std::fs::File::open("/dev/null").expect("a file to hand over");
+                    function(&seen(namespaces), &vec![7; 1 << 20], handed, keeping).expect("a call")
+                };
+                assert_eq!(call(None), Left { to_the_program: String::new(), open: Vec::new() });
+                // The control: a function that means it lets a program have its channel.
+                let meant = Left { to_the_program: format!("{CHANNEL}\n{CHANNEL}\n"), open: vec![CHANNEL] };
+                assert_eq!(call(Some(CHANNEL)), meant);
+            }
+        });
+    });
+}
+
+#[test]
+fn neither_a_function_nor_its_program_signals_the_template() {
+    #[sandboxed(exec = "/bin/sh", metadata = seen, time = "20s")]
+    fn signals(seen: &[String], number: i32) -> gaol::Result<(Option<i32>, Ran)> {
+        let parent = rustix::process::getppid().expect("a template");
+        let signalled = rustix::process::test_kill_process(parent).err().map(rustix::io::Errno::raw_os_error);
+        let script = format!("kill -{number} {}", parent.as_raw_nonzero());
+        Ok((signalled, ran(Command::new("/bin/sh").arg("-c").arg(script))?))
+    }
+    as_each_user("neither_a_function_nor_its_program_signals_the_template", || {
+        in_each_tier(|namespaces| {
+            for number in [0, libc::SIGTERM, libc::SIGKILL] {
+                let (signalled, (_, _, said)) = signals(&seen(namespaces), number).expect("a call");
+                assert_eq!(signalled, Some(libc::EPERM), "{said}");
+                assert!(said.contains("Operation not permitted"), "{said}");
+            }
+            let _guard = gaol::controls::without(&[Layer::Landlock]);
+            assert_eq!(signals(&seen(namespaces), 0).expect("a call"), (None, (0, String::new(), String::new())));
+        });
+    });
+}
+
 #[test]
 fn a_program_without_the_key_is_not_run() {
     #[sandboxed(read = "/bin/sh")]

@@ -8,7 +8,6 @@ use std::panic::AssertUnwindSafe;
 use std::path::Path;
 
 use rustix::event::{PollFd, PollFlags};
-use rustix::io::FdFlags;
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions};
 
 use super::super::strays::{self, Fence};
@@ -110,9 +109,7 @@ impl Setup<'_> {
             placed.push(fd.map_err(|errno| ("fcntl(F_DUPFD_CLOEXEC)", errno.into()))?);
         }
         for (number, lifted) in (FIRST..).zip(&mut placed) {
-            let fd = place(lifted.as_fd(), number).map_err(|error| ("dup3", error))?;
-            rustix::io::fcntl_setfd(&fd, FdFlags::CLOEXEC).map_err(|errno| ("fcntl(F_SETFD)", errno.into()))?;
-            *lifted = fd;
+            *lifted = place(lifted.as_fd(), number).map_err(|error| ("dup3", error))?;
         }
         close_from(FIRST + 4).map_err(|error| ("close_range", error))?;
         match <[OwnedFd; 4]>::try_from(placed) {

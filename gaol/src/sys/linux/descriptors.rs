@@ -10,6 +10,7 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
+use rustix::io::FdFlags;
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
@@ -26,11 +27,15 @@ pub(crate) fn close_from(first: RawFd) -> io::Result<()> {
     if answer == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Makes `number` a copy of `fd` that survives an exec, and gives it as an owner.
+/// Makes `number` a copy of `fd`, and gives it as an owner. A standard stream survives an exec, and nothing else does.
 pub(crate) fn place(fd: BorrowedFd<'_>, number: RawFd) -> io::Result<OwnedFd> {
-    if fd.as_raw_fd() != number {
+    let survives = number <= libc::STDERR_FILENO;
+    if fd.as_raw_fd() == number {
+        rustix::io::fcntl_setfd(fd, if survives { FdFlags::empty() } else { FdFlags::CLOEXEC })?;
+    } else {
+        let flags = if survives { 0 } else { libc::O_CLOEXEC };
         // SAFETY: takes numbers only; the caller knows that nobody owns `number`.
-        if unsafe { libc::dup3(fd.as_raw_fd(), number, 0) } < 0 {
+        if unsafe { libc::dup3(fd.as_raw_fd(), number, flags) } < 0 {
             return Err(io::Error::last_os_error());
         }
     }
