@@ -180,9 +180,9 @@ impl Wanted {
 /// What a template answers to [`Wanted`].
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Spawned {
-    /// With it come the worker's channel, its pidfd, its status pipe, where output is captured its output pipe, and its lane, where it has
-    /// one of that size.
-    Worker { stay: Stay, lane: u64 },
+    /// With it come the worker's channel, its pidfd, its status socket, where output is captured the socket of its output, and its lane, where it has
+    /// one of that size. `ends` are the inode numbers of the worker's ends of its channel and of its output.
+    Worker { stay: Stay, lane: u64, ends: [u64; 2] },
     /// A step of the fork failed.
     Failed { step: Step, errno: i32 },
 }
@@ -191,7 +191,8 @@ pub(crate) enum Spawned {
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) enum Step {
     Channel,
-    Pipe,
+    Status,
+    Output,
     Fork,
     Pidfd,
     Send,
@@ -201,7 +202,8 @@ impl Step {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Channel => "socketpair",
-            Self::Pipe => "pipe2",
+            Self::Status => "socketpair (for how the worker ends)",
+            Self::Output => "socketpair (for what the worker prints)",
             Self::Fork => "fork",
             Self::Pidfd => "pidfd_open",
             Self::Send => "sendmsg",
@@ -250,7 +252,7 @@ pub(crate) mod worker_descriptor {
     pub(crate) const STREAMS: [i32; 2] = [1, 2];
     /// The channel.
     pub(crate) const CHANNEL: i32 = 3;
-    /// The status pipe, until the last step is taken: the first descriptor that the function finds free.
+    /// The status socket, until the last step is taken: the first descriptor that the function finds free.
     pub(crate) const STATUS: i32 = 4;
     /// The lane, where there is one. It is moved beyond the numbers that the function may use, where the kernel lets it.
     pub(crate) const LANE: i32 = 5;

@@ -2,6 +2,7 @@
 
 mod application;
 mod blank;
+mod disposal;
 mod exchange;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
@@ -13,6 +14,7 @@ mod outside;
 mod patience;
 mod queue;
 mod slot;
+pub(crate) mod streams;
 mod support;
 mod template;
 mod wait;
@@ -22,13 +24,15 @@ mod zygote;
 use std::borrow::Cow;
 use std::ffi::OsString;
 use std::hash::{BuildHasher, RandomState};
-use std::os::fd::AsFd;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use self::application::{Application, Key, Unavailable, Unserved};
+use self::disposal::Unclaimed;
 use self::exchange::{Answer, Terms, exchange};
 use self::outgoing::Outgoing;
 use self::outlet::{Outlet, Reserved};
@@ -36,7 +40,7 @@ use self::output::Output;
 use self::queue::Place;
 use self::template::{Template, Worker};
 use self::wait::is_silent;
-use self::zygote::NotStarted;
+use self::zygote::{NotStarted, SETUP_TIME};
 use crate::crossing::{Back, ErrorCodec, Meaning, Returned, understand};
 use crate::dynamic::Dynamic;
 use crate::entry::{self, Entry};
@@ -51,7 +55,7 @@ use crate::wire::{HEADER, Header, Kind, descriptors, room};
 use crate::{explain, role, sys};
 
 pub(crate) use self::mark::marked;
-pub(crate) use self::outside::{let_go, watch};
+pub(crate) use self::outside::{let_go, rest, watch};
 pub use self::queue::{max_workers, set_max_workers};
 pub use self::support::support;
 pub(crate) use self::support::try_out;
@@ -128,8 +132,14 @@ impl Prepared {
         read: impl FnOnce(&mut Reader<'_>) -> Result<R::Ok, DecodeError>,
         errors: &ErrorCodec<R::Err>,
     ) -> Result<R::Ok, R::Err> {
-        let (call, back, worker) = self.exchange()?;
+        let (call, mut back, worker) = self.exchange()?;
+        // Only copies go into the result while it is read. If nothing comes of it, none of them is the last, whose close may take its time.
+        let mut sent = Unclaimed(std::mem::take(&mut back.descriptors));
+        back.descriptors = copies(&sent.0).map_err(|source| call.lost("copy the descriptors of the result", source))?;
         let meaning = understand::<R>(back, read, errors);
+        if matches!(meaning, Meaning::Value(_)) {
+            sent.0.clear();
+        }
         // One that says what is no value is hostile, or broken: it ends here.
         if !matches!(meaning, Meaning::Undecodable(_)) {
             worker.keep();
@@ -141,6 +151,10 @@ impl Prepared {
             Meaning::Undecodable(problem) => Err(call.protocol(ProtocolProblem::Decode(problem)).into()),
         }
     }
+}
+
+fn copies(descriptors: &[OwnedFd]) -> io::Result<Vec<OwnedFd>> {
+    descriptors.iter().map(|fd| Ok(rustix::io::fcntl_dupfd_cloexec(fd, 3)?)).collect()
 }
 
 /// A worker that has replied, where it may serve another call. It ends with this, unless it is kept.
@@ -194,6 +208,10 @@ impl PendingCall {
         Error::Protocol { call: self.call(), problem }
     }
 
+    fn lost(&self, step: &str, source: io::Error) -> Error {
+        Error::Lost { call: self.call(), step: step.to_owned(), source }
+    }
+
     /// The whole frame, but for its nonce, with what goes beside it.
     fn encode(&self, write: &mut dyn FnMut(&mut Writer<'_>) -> Result<(), EncodeError>) -> Result<Outgoing, Error> {
         let mut frame = vec![0; HEADER];
@@ -235,6 +253,7 @@ impl PendingCall {
             ..Header::plain(Kind::Call, 0, self.entry.id(), (frame.len() - HEADER) as u64)
         };
         frame[..HEADER].copy_from_slice(&header.to_bytes());
+        streams::go_along(&descriptors);
         let descriptors = placed.shared.into_iter().chain(descriptors).collect();
         Ok(Outgoing { frame, descriptors, room, aside, reserved: placed.reserved })
     }
@@ -285,6 +304,11 @@ impl PendingCall {
         let limits = self.profile.limits();
         let reused = self.profile.process() == Process::Reused;
         let mut turn = Turn { since: Instant::now(), time: limits.time, place: None, has_given_back: false };
+        let patience = turn.deadline().or_else(|| Instant::now().checked_add(SETUP_TIME));
+        if !disposal::has_room(patience) {
+            let reason = "what children of earlier calls sent is still being closed";
+            return Err(self.busy(&turn, Some(io::Error::new(io::ErrorKind::ResourceBusy, reason))));
+        }
         for _ in 0..ATTEMPTS {
             let (worker, template) = match outgoing.reserved.take() {
                 Some(Reserved { worker, template, place }) => {
@@ -343,7 +367,7 @@ impl PendingCall {
                 Answer::NeverBegan => Error::Start {
                     call,
                     step: "the worker was gone before its call".to_owned(),
-                    source: std::io::Error::from(std::io::ErrorKind::BrokenPipe),
+                    source: io::Error::from(io::ErrorKind::BrokenPipe),
                 },
                 Answer::Reply(_) => unreachable!("handled above"),
                 Answer::Ended { ended, report: Some((kind, payload)), .. } => {
@@ -359,7 +383,7 @@ impl PendingCall {
         Err(Error::Start {
             call: self.call(),
             step: "every worker was gone before its call".to_owned(),
-            source: std::io::Error::from(std::io::ErrorKind::BrokenPipe),
+            source: io::Error::from(io::ErrorKind::BrokenPipe),
         })
     }
 
@@ -412,7 +436,7 @@ impl PendingCall {
             Ended::Unfit(errno) => Error::Start {
                 call,
                 step: "the worker's last step".to_owned(),
-                source: std::io::Error::from_raw_os_error(errno),
+                source: io::Error::from_raw_os_error(errno),
             },
         }
     }
@@ -458,7 +482,7 @@ impl PendingCall {
             Unavailable::NotStarted(NotStarted { step, source }) => Error::Start { call, step, source },
             Unavailable::Refused(refusal) => match refusal.reason {
                 Reason::Resources => {
-                    Error::Start { call, step: refusal.step, source: std::io::Error::from_raw_os_error(refusal.errno) }
+                    Error::Start { call, step: refusal.step, source: io::Error::from_raw_os_error(refusal.errno) }
                 }
                 Reason::Changed => Error::Path {
                     call,

@@ -6,17 +6,23 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
-use rustix::event::{EventfdFlags, PollFd, PollFlags};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
+
+use crate::parent::streams::{End, Stream};
 
 /// How much is moved at once, in bytes: what a pipe holds.
 const CHUNK: usize = 64 << 10;
 
+/// How often a stream that waits looks whether the calls that had it are over.
+const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
+
 /// A pipe for a call to read from, and what feeds it.
 ///
 /// The reader is an argument like any other descriptor; what is fed on this side comes out of it in the child, in constant memory however
-/// long the stream is. When the call ends, for whatever reason, the feeder stops.
+/// long the stream is. When the call ends, for whatever reason, the feeder stops, also where the child has kept its end: in a process
+/// that is kept for the next call, or sent away in a socket.
 ///
 /// ```
 /// use std::io::{PipeReader, Read};
@@ -49,7 +55,8 @@ const CHUNK: usize = 64 << 10;
 /// pipe(7).
 pub fn pipe() -> io::Result<(PipeReader, Feeder)> {
     let (reader, writer) = io::pipe()?;
-    Ok((reader, Feeder { writer }))
+    let stream = Stream::new(&writer, End::Reader)?;
+    Ok((reader, Feeder { writer, stream }))
 }
 
 /// A pipe for a call to write to, and what takes in what it writes.
@@ -82,7 +89,8 @@ pub fn pipe() -> io::Result<(PipeReader, Feeder)> {
 /// The kernel's: EMFILE, ENFILE.
 pub fn pipe_out(limit: u64) -> io::Result<(PipeWriter, Drain)> {
     let (reader, writer) = io::pipe()?;
-    Ok((writer, Drain { reader, limit }))
+    let stream = Stream::new(&reader, End::Writer)?;
+    Ok((writer, Drain { reader, limit, stream }))
 }
 
 /// The application's end of a pipe that a call reads from.
@@ -92,6 +100,7 @@ pub fn pipe_out(limit: u64) -> io::Result<(PipeWriter, Drain)> {
 #[derive(Debug)]
 pub struct Feeder {
     writer: PipeWriter,
+    stream: Stream,
 }
 
 impl Feeder {
@@ -102,7 +111,8 @@ impl Feeder {
     /// The thread cannot be started, or the kernel is short of descriptors.
     pub fn feed<R: Read + Send + 'static>(self, source: R) -> io::Result<Moving<R>> {
         set_nonblocking(&self.writer)?;
-        Moving::start("gaol-feeder", source, move |source, mover| {
+        let Self { writer, stream } = self;
+        Moving::start("gaol-feeder", source, stream, move |source, mover| {
             let mut chunk = vec![0; CHUNK];
             loop {
                 let count = match source.read(&mut chunk) {
@@ -111,7 +121,7 @@ impl Feeder {
                     Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                     Err(error) => return Err(error),
                 };
-                if !mover.write(&self.writer, &chunk[..count])? {
+                if !mover.write(&writer, &chunk[..count])? {
                     return Ok(false);
                 }
             }
@@ -128,9 +138,10 @@ impl Feeder {
         I: IntoIterator<IntoIter: Send + 'static, Item: AsRef<[u8]>>,
     {
         set_nonblocking(&self.writer)?;
-        Moving::start("gaol-feeder", items.into_iter(), move |items, mover| {
+        let Self { writer, stream } = self;
+        Moving::start("gaol-feeder", items.into_iter(), stream, move |items, mover| {
             for item in items {
-                if !mover.write(&self.writer, item.as_ref())? {
+                if !mover.write(&writer, item.as_ref())? {
                     return Ok(false);
                 }
             }
@@ -154,6 +165,7 @@ impl Write for Feeder {
 pub struct Drain {
     reader: PipeReader,
     limit: u64,
+    stream: Stream,
 }
 
 impl Drain {
@@ -164,13 +176,14 @@ impl Drain {
     /// The thread cannot be started, or the kernel is short of descriptors.
     pub fn into_writer<W: Write + Send + 'static>(self, sink: W) -> io::Result<Moving<W>> {
         set_nonblocking(&self.reader)?;
-        Moving::start("gaol-drain", sink, move |sink, mover| {
+        let Self { reader, limit, stream } = self;
+        Moving::start("gaol-drain", sink, stream, move |sink, mover| {
             let mut chunk = vec![0; CHUNK];
-            let mut left = self.limit;
+            let mut left = limit;
             loop {
                 // One byte more than is taken in, to know whether there is more.
                 let most = usize::try_from(left.saturating_add(1)).unwrap_or(usize::MAX).min(CHUNK);
-                let Some(count) = mover.read(&self.reader, &mut chunk[..most])? else { return Ok(false) };
+                let Some(count) = mover.read(&reader, &mut chunk[..most])? else { return Ok(false) };
                 if count == 0 {
                     return Ok(true);
                 }
@@ -207,11 +220,12 @@ impl<T: Send + 'static> Moving<T> {
     fn start(
         name: &str,
         end: T,
+        stream: Stream,
         run: impl FnOnce(&mut T, &Mover) -> io::Result<bool> + Send + 'static,
     ) -> io::Result<Self> {
         let stop = Arc::new(rustix::event::eventfd(0, EventfdFlags::CLOEXEC)?);
         let moved = Arc::new(AtomicU64::new(0));
-        let mover = Mover { stop: Arc::clone(&stop), moved: Arc::clone(&moved) };
+        let mover = Mover { stop: Arc::clone(&stop), moved: Arc::clone(&moved), stream };
         let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
             let mut end = end;
             // The pipe is closed when this returns, which is the end of the stream for the child.
@@ -298,6 +312,7 @@ impl Progress {
 struct Mover {
     stop: Arc<OwnedFd>,
     moved: Arc<AtomicU64>,
+    stream: Stream,
 }
 
 impl Mover {
@@ -332,12 +347,21 @@ impl Mover {
         }
     }
 
-    /// Waits for the pipe; false if it was stopped.
+    /// Waits for the pipe; false if it was stopped, or every call that had the other end is over and left it open somewhere.
     fn wait(&self, pipe: impl AsFd, what: PollFlags) -> io::Result<bool> {
         let mut fds = [PollFd::new(&pipe, what), PollFd::new(&*self.stop, PollFlags::IN)];
-        match rustix::event::poll(&mut fds, None) {
-            Ok(_) | Err(Errno::INTR) => Ok(fds[1].revents().is_empty()),
-            Err(errno) => Err(errno.into()),
+        // A child that was killed closes its end within one look, mostly.
+        let mut was_over = false;
+        loop {
+            match rustix::event::poll(&mut fds, Some(&LOOK)) {
+                Ok(0) => {}
+                Ok(_) | Err(Errno::INTR) => return Ok(fds[1].revents().is_empty()),
+                Err(errno) => return Err(errno.into()),
+            }
+            let is_over = self.stream.is_over();
+            if is_over && std::mem::replace(&mut was_over, is_over) {
+                return Ok(false);
+            }
         }
     }
 }

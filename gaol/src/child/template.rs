@@ -7,8 +7,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::net::{RecvFlags, SocketType};
-use rustix::pipe::PipeFlags;
+use rustix::net::{RecvFlags, Shutdown, SocketType};
 use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions};
 
 use super::worker::{self, Setup};
@@ -240,10 +239,15 @@ fn fork_worker(
     lane: Option<OwnedFd>,
 ) -> Result<Live, (Step, io::Error)> {
     let (channel, channel_of_worker) = socket_pair(SocketType::STREAM).map_err(|error| (Step::Channel, error))?;
-    let pipe = || rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(|errno| (Step::Pipe, errno.into()));
-    let (status_of_application, status) = pipe()?;
+    // Sockets, since a pipe can be opened anew by way of `/proc`, and read by whoever was to write it.
+    let one_way = || -> io::Result<(OwnedFd, OwnedFd)> {
+        let (reader, writer) = socket_pair(SocketType::STREAM)?;
+        rustix::net::shutdown(&writer, Shutdown::Read)?;
+        Ok((reader, writer))
+    };
+    let (status_of_application, status) = one_way().map_err(|error| (Step::Status, error))?;
     let captured = setup.plan.stdout == Stream::Capture || setup.plan.stderr == Stream::Capture;
-    let output = if captured { Some(pipe()?) } else { None };
+    let output = if captured { Some(one_way().map_err(|error| (Step::Output, error))?) } else { None };
     let template = rustix::process::getpid();
     match spawn::fork().map_err(|error| (Step::Fork, error))? {
         Side::Child => {
@@ -269,7 +273,10 @@ fn fork_worker(
                 fds.push(lane.as_fd());
             }
             let size = if lane.is_some() { wanted.lane } else { 0 };
-            send(control, &Spawned::Worker { stay: wanted.stay, lane: size }, &fds).map_err(discard(Step::Send))?;
+            let number = |end: &OwnedFd| rustix::fs::fstat(end).map_or(0, |stat| stat.st_ino);
+            let ends = [number(&channel_of_worker), output.as_ref().map_or(0, |(_, output)| number(output))];
+            let spawned = Spawned::Worker { stay: wanted.stay, lane: size, ends };
+            send(control, &spawned, &fds).map_err(discard(Step::Send))?;
             Ok(Live { pidfd, status })
         }
     }

@@ -135,6 +135,10 @@ pub enum ProtocolProblem {
     /// Descriptors came with the reply.
     #[error("descriptors came with it that it does not name")]
     Descriptors,
+    /// A descriptor of the result is one that the call itself goes by: an end of its streams ([`pipe`](crate::pipe),
+    /// [`pipe_out`](crate::pipe_out)), of its channel or its output, or its shared memory. Whoever held it would keep them from ending.
+    #[error("a descriptor of it is an end of the call's own streams, channel or shared memory")]
+    OwnEnd,
     /// The child closed its channel and lived on.
     #[error("the child closed its channel without one")]
     Closed,

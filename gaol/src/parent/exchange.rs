@@ -1,28 +1,27 @@
 //! One call on one worker: send, wait, and make sense of what comes back. Nothing that comes back is trusted.
 
-use std::io::{self, IoSlice, IoSliceMut};
+use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
+use rustix::fs::{FileType, Stat};
 use rustix::io::Errno;
-use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer, SendAncillaryMessage,
-    SendFlags,
-};
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
 
+use super::disposal::Unclaimed;
 use super::outgoing::Outgoing;
-use super::output::{Output, drain, read_output};
+use super::output::{Output, Printed, drain, read_output};
 use super::patience::Look;
+use super::streams;
 use super::template::{Template, Worker};
-use super::wait::{Readable, poll_until, wait_readable};
+use super::wait::{Came, Readable, poll_until, receive_from_child, wait_readable};
 use crate::crossing::Back;
 use crate::error::ProtocolProblem;
 use crate::message::Ended;
 use crate::sys::PROCESSORS;
 use crate::sys::clock::CpuClock;
-use crate::sys::descriptors::above_streams;
 use crate::sys::shared::{self, Lane, Piece, SharedReader};
 use crate::wire::{HEADER, Header, Kind, descriptors, room};
 
@@ -84,7 +83,7 @@ pub(super) fn exchange(
         request: &outgoing.frame,
         descriptors: &outgoing.descriptors,
         received: Vec::new(),
-        came: Vec::new(),
+        came: Unclaimed::default(),
         rooms: Vec::new(),
         aside: outgoing.aside,
         header: None,
@@ -139,7 +138,7 @@ struct Exchange<'a> {
     descriptors: &'a [OwnedFd],
     received: Vec<u8>,
     /// Descriptors that came with it.
-    came: Vec<OwnedFd>,
+    came: Unclaimed,
     /// Shared memory that the worker asked for, with its sizes.
     rooms: Vec<(OwnedFd, u64)>,
     /// Bytes beside the call's frame, or the reply's: as many as one of them has.
@@ -233,8 +232,8 @@ impl Exchange<'_> {
         let polled = poll_until(&mut fds, until).map_err(|error| ("poll", error))?;
         let status_ready = self.ended.is_none() && !fds[1].revents().is_empty();
         let output_ready = self.output_open && fds.last().is_some_and(|fd| !fd.revents().is_empty());
-        if output_ready && let Some(fd) = &self.worker.output {
-            self.output_open = read_output(fd, output);
+        if output_ready && let Some(socket) = &self.worker.output {
+            self.output_open = read_output(socket, output) != Printed::End;
         }
         if status_ready {
             self.read_status();
@@ -284,30 +283,26 @@ impl Exchange<'_> {
                 }
             };
             self.received.resize(begun + wanted, 0);
-            let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(descriptors::MOST))];
-            let mut control = RecvAncillaryBuffer::new(&mut space);
-            let message = rustix::io::retry_on_intr(|| {
-                rustix::net::recvmsg(
-                    &self.worker.channel,
-                    &mut [IoSliceMut::new(&mut self.received[begun..])],
-                    &mut control,
-                    RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC,
-                )
-            });
+            let came = self.came.0.len();
+            let message = receive_from_child(
+                &self.worker.channel,
+                &mut self.received[begun..],
+                RecvFlags::empty(),
+                &mut self.came.0,
+            );
             let count = message.as_ref().map_or(0, |message| message.bytes);
             self.received.truncate(begun + count);
-            for entry in control.drain() {
-                if let RecvAncillaryMessage::ScmRights(fds) = entry {
-                    for fd in fds {
-                        // An application without standard streams must not print into what a child has sent.
-                        let fd = above_streams(fd).map_err(|error| Answer::Broken("receive descriptors", error))?;
-                        self.came.push(fd);
-                    }
+            for fd in &mut self.came.0[came..] {
+                // An application without standard streams must not print into what a child has sent.
+                if fd.as_raw_fd() <= libc::STDERR_FILENO {
+                    let lifted = rustix::io::fcntl_dupfd_cloexec(&*fd, 3);
+                    *fd = lifted.map_err(|errno| Answer::Broken("receive descriptors", errno.into()))?;
                 }
             }
             match message {
-                // More than a call may bring, or more than this process has room for: those that were installed are closed.
-                Ok(message) if message.flags.contains(ReturnFlags::CTRUNC) || self.came.len() > descriptors::MOST => {
+                // More than a call may bring, or more than this process has room for.
+                Ok(Came { cut: true, .. }) => return Err(Answer::Unbelievable(ProtocolProblem::Descriptors)),
+                Ok(_) if self.came.0.len() > descriptors::MOST => {
                     return Err(Answer::Unbelievable(ProtocolProblem::Descriptors));
                 }
                 Ok(_) if count == 0 => {
@@ -391,8 +386,11 @@ impl Exchange<'_> {
         if aside - in_lane > held {
             return Err(ProtocolProblem::Header("more of the reply is in shared memory than there is"));
         }
-        if self.came.len() as u64 != u64::from(descriptors) {
+        if self.came.0.len() as u64 != u64::from(descriptors) {
             return Err(ProtocolProblem::Descriptors);
+        }
+        if self.came.0.iter().any(|fd| self.is_own(fd)) {
+            return Err(ProtocolProblem::OwnEnd);
         }
         self.aside = self.aside.max(aside);
         let rooms = std::mem::take(&mut self.rooms).into_iter().map(|(memory, size)| Piece::new(memory, size));
@@ -401,8 +399,28 @@ impl Exchange<'_> {
             kind,
             payload: self.received.split_off(HEADER),
             aside: (self.terms.room > 0).then(|| SharedReader::new(pieces, aside)),
-            descriptors: std::mem::take(&mut self.came),
+            descriptors: std::mem::take(&mut self.came.0),
         })
+    }
+
+    /// Whether a descriptor is one that the call itself goes by: whoever had it could keep the call, or its streams, from ending.
+    fn is_own(&self, fd: &OwnedFd) -> bool {
+        let Ok(stat) = rustix::fs::fstat(fd) else { return true };
+        let is = |other: &Stat| (other.st_dev, other.st_ino) == (stat.st_dev, stat.st_ino);
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Fifo => streams::is_of_a_stream(&stat),
+            FileType::Socket => {
+                let channel = rustix::fs::fstat(&self.worker.channel);
+                // All sockets are of one device.
+                channel.is_ok_and(|ours| ours.st_dev == stat.st_dev) && self.worker.ends.contains(&stat.st_ino)
+            }
+            FileType::RegularFile => {
+                let lane = self.worker.lane.iter().map(Lane::stat);
+                lane.chain(self.rooms.iter().map(|(memory, _)| Ok(rustix::fs::fstat(memory)?)))
+                    .any(|own| own.is_ok_and(|own| is(&own)))
+            }
+            _ => false,
+        }
     }
 
     fn check_header(&self) -> Result<Header, ProtocolProblem> {
@@ -438,13 +456,19 @@ impl Exchange<'_> {
         self.header.is_some_and(|header| self.received.len() as u64 == HEADER as u64 + header.length)
     }
 
-    /// Reads how the worker ended. A template that is gone took its workers with it.
-    fn read_status(&mut self) -> Ended {
+    /// Reads how the worker ended, if that has been said. A template that is gone took its workers with it.
+    fn read_status(&mut self) -> Option<Ended> {
         let mut bytes = [0; Ended::BYTES];
-        let said = rustix::io::retry_on_intr(|| rustix::io::read(&self.worker.status, &mut bytes));
+        let said = rustix::io::retry_on_intr(|| {
+            rustix::net::recv(&self.worker.status, &mut bytes[..], RecvFlags::DONTWAIT).map(|(_, count)| count)
+        });
+        if said == Err(Errno::AGAIN) {
+            return None;
+        }
         self.orphaned = said != Ok(Ended::BYTES);
         let ended = if self.orphaned { Ended::Killed(libc::SIGKILL) } else { Ended::from_bytes(bytes) };
-        *self.ended.insert(ended)
+        self.ended = Some(ended);
+        self.ended
     }
 
     /// Decides once there is enough to decide on.
@@ -471,11 +495,17 @@ impl Exchange<'_> {
             None => {
                 let grace = Instant::now() + GRACE;
                 let until = self.deadline.map_or(grace, |deadline| deadline.min(grace));
-                match wait_readable(self.worker.status.as_fd(), Some(until)) {
-                    Ok(Readable::Yes) => self.read_status(),
-                    Ok(Readable::Late) if until < grace => return Some(Answer::TimedOut),
-                    Ok(Readable::Late) => return Some(Answer::Unbelievable(ProtocolProblem::Closed)),
-                    Err(error) => return Some(Answer::Broken("poll", error)),
+                loop {
+                    match wait_readable(self.worker.status.as_fd(), Some(until)) {
+                        Ok(Readable::Yes) => {
+                            if let Some(ended) = self.read_status() {
+                                break ended;
+                            }
+                        }
+                        Ok(Readable::Late) if until < grace => return Some(Answer::TimedOut),
+                        Ok(Readable::Late) => return Some(Answer::Unbelievable(ProtocolProblem::Closed)),
+                        Err(error) => return Some(Answer::Broken("poll", error)),
+                    }
                 }
             }
         };
@@ -500,7 +530,7 @@ impl Exchange<'_> {
 }
 
 /// Sends what the channel takes now, with descriptors.
-fn send_some(channel: &OwnedFd, bytes: &[u8], descriptors: &[BorrowedFd<'_>]) -> Result<usize, Errno> {
+fn send_some(channel: impl AsFd, bytes: &[u8], descriptors: &[BorrowedFd<'_>]) -> Result<usize, Errno> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(descriptors::MOST + 1))];
     let mut control = SendAncillaryBuffer::new(&mut space);
     if !descriptors.is_empty() {
@@ -518,8 +548,5 @@ fn is_quiet(worker: &Worker) -> bool {
     if polled.is_err() || !fds[0].revents().is_empty() {
         return false;
     }
-    if fds.get(1).is_some_and(|output| !output.revents().is_empty()) {
-        drain(worker, &mut Output::default());
-    }
-    true
+    fds.get(1).is_none_or(|output| output.revents().is_empty()) || drain(worker, &mut Output::default())
 }

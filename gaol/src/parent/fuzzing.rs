@@ -74,7 +74,7 @@ pub fn come_of<R: Returned>(
         send(&theirs, message, null.as_fd())?;
     }
     rustix::net::shutdown(&theirs, Shutdown::Write)?;
-    let (status, status_of_template) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+    let (status, status_of_template) = socket_pair(SocketType::STREAM)?;
     rustix::io::write(&status_of_template, script.status)?;
     drop(status_of_template);
     // Nobody's, and asked for nothing.
@@ -85,7 +85,7 @@ pub fn come_of<R: Returned>(
         Template::of_nobody(null(), null(), plan.expect("it names no path"), zygote)
     });
     // No process: what is sent to it by way of this descriptor reaches nobody.
-    let worker = Worker { channel: ours, pidfd: null, status, output: None, lane: None };
+    let worker = Worker { channel: ours.into(), pidfd: null, status, output: None, ends: [0; 2], lane: None };
     let frame = Header::plain(Kind::Call, script.nonce, script.entry, 0).to_bytes().to_vec();
     let outgoing = Outgoing { frame, descriptors: Vec::new(), room: script.room, aside: 0, reserved: None };
     let terms = Terms {

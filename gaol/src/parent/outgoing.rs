@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::OwnedFd;
 
+use super::disposal;
 use super::outlet::Reserved;
 use crate::sys::shared::{Lane, Piece, SharedReader, SharedWriter};
 use crate::wire::{HEADER, Header};
@@ -41,7 +42,21 @@ impl Outgoing {
         Ok(())
     }
 
+    /// The call is over: what it took along is let go of.
+    fn end(&mut self) {
+        let own = self.header().is_some_and(|header| header.aside > u64::from(header.lane));
+        if self.descriptors.len() > usize::from(own) {
+            disposal::let_go(self.descriptors.split_off(usize::from(own)));
+        }
+    }
+
     fn header(&self) -> Option<Header> {
         Header::from_bytes(self.frame.first_chunk()?).ok()
+    }
+}
+
+impl Drop for Outgoing {
+    fn drop(&mut self) {
+        self.end();
     }
 }

@@ -1,13 +1,19 @@
 //! What a worker prints, where that is captured: so much of it as errors show.
 
-use std::os::fd::OwnedFd;
+use rustix::net::RecvFlags;
 
-use rustix::event::{PollFd, PollFlags};
-
+use super::disposal::{ChildSocket, Unclaimed};
 use super::template::Worker;
+use super::wait::{Came, receive_from_child};
 
 /// The most of a worker's output that is kept, in bytes.
 const MOST_OUTPUT: usize = 64 << 10;
+
+/// How much is read at once.
+const CHUNK: usize = 16 << 10;
+
+/// How often at most what a worker has left in the socket is read: that is more than it holds.
+const AT_MOST: usize = 256;
 
 /// What a worker printed.
 #[derive(Default)]
@@ -16,28 +22,34 @@ pub(super) struct Output {
     pub(super) truncated: bool,
 }
 
-/// Reads what there is of the output; false once it has ended.
-pub(super) fn read_output(fd: &OwnedFd, output: &mut Output) -> bool {
-    let mut chunk = [0; 16 << 10];
-    match rustix::io::retry_on_intr(|| rustix::io::read(fd, &mut chunk)) {
-        Ok(0) | Err(_) => false,
-        Ok(count) => {
+/// What there was of the output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Printed {
+    Something,
+    /// Nothing now.
+    Nothing,
+    /// It has ended.
+    End,
+}
+
+/// Reads what there is of the output. Descriptors that came with it are nobody's.
+pub(super) fn read_output(socket: &ChildSocket, output: &mut Output) -> Printed {
+    let mut chunk = [0; CHUNK];
+    let mut strays = Unclaimed::default();
+    match receive_from_child(socket, &mut chunk, RecvFlags::empty(), &mut strays.0) {
+        Ok(Came { bytes: count @ 1.., .. }) => {
             let room = MOST_OUTPUT - output.bytes.len();
             output.bytes.extend_from_slice(&chunk[..count.min(room)]);
             output.truncated |= count > room;
-            true
+            Printed::Something
         }
+        Err(rustix::io::Errno::AGAIN) => Printed::Nothing,
+        Ok(_) | Err(_) => Printed::End,
     }
 }
 
-/// Reads what a worker that is over has left in the pipe: at most what a pipe holds, for it may not be dead yet.
-pub(super) fn drain(worker: &Worker, output: &mut Output) {
-    let Some(fd) = &worker.output else { return };
-    for _ in 0..8 {
-        let mut fds = [PollFd::new(fd, PollFlags::IN)];
-        match rustix::event::poll(&mut fds, Some(&rustix::event::Timespec::default())) {
-            Ok(1..) if read_output(fd, output) => {}
-            _ => return,
-        }
-    }
+/// Reads what a worker has left in the socket. False: it goes on printing.
+pub(super) fn drain(worker: &Worker, output: &mut Output) -> bool {
+    let Some(socket) = &worker.output else { return true };
+    (0..AT_MOST).any(|_| read_output(socket, output) != Printed::Something)
 }

@@ -3,22 +3,29 @@
 use std::os::fd::OwnedFd;
 
 use super::application::Application;
+use super::disposal;
 use super::zygote::{self, NotStarted, Zygote};
 use crate::error::ProfileError;
 use crate::role;
 use crate::sys::notify::Rules;
 
+/// Ends the threads of gaol's own, as far as they have nothing to do.
+pub(crate) fn rest() {
+    disposal::rest();
+}
+
 /// Lets go of every process that this one has started for its calls.
 ///
 /// # Errors
 ///
-/// [`ProfileError::Forked`] where this process is a fork, and has copies of the sockets of another's, which only that one knows.
+/// [`ProfileError::Forked`] where this process is a fork, and has copies of the sockets of another's, which only that one knows;
+/// [`ProfileError::Threads`] where what a child sent is still being closed.
 pub(crate) fn let_go() -> Result<(), ProfileError> {
     if zygote::has_copies() {
         return Err(ProfileError::Forked);
     }
     Application::current().end();
-    Ok(())
+    if disposal::rest() { Ok(()) } else { Err(ProfileError::Threads { count: 2 }) }
 }
 
 /// A process outside of the sandbox, for the questions of a filter that this process is going to put itself under.

@@ -11,8 +11,9 @@ use rustix::net::RecvFlags;
 use rustix::process::Signal;
 
 use super::blank::{Blank, NoTemplate, failed};
+use super::disposal::ChildSocket;
 use super::patience::Pace;
-use super::wait::{Readable, wait_readable};
+use super::wait::{receive_by, wait_readable};
 use super::watch::{Vigil, Watcher};
 use super::zygote::{SETUP_TIME, Zygote};
 use crate::message::{LONGEST, Purpose, Readiness, Spawned, Stay, Wanted};
@@ -107,12 +108,14 @@ impl Spare {
 /// A forked worker, waiting for its call.
 #[derive(Debug)]
 pub(super) struct Worker {
-    pub(super) channel: OwnedFd,
+    pub(super) channel: ChildSocket,
     pub(super) pidfd: OwnedFd,
     /// Where the template says how it ended.
     pub(super) status: OwnedFd,
     /// What it prints, where that is captured.
-    pub(super) output: Option<OwnedFd>,
+    pub(super) output: Option<ChildSocket>,
+    /// The inode numbers of its own ends of channel and output, neither of which is to come back as a result.
+    pub(super) ends: [u64; 2],
     /// Shared memory that it has ready, and no other worker ever has.
     pub(super) lane: Option<Lane>,
 }
@@ -181,17 +184,14 @@ impl Template {
         let first = Wanted { stay: Stay::ForGood, lane: 0, entry: 0 };
         let asked = at_once && send(control.as_fd(), &first.to_bytes(), &[]).is_ok();
         let mut buffer = vec![0; LONGEST];
-        match wait_readable(control.as_fd(), Some(deadline)).map_err(failed("poll"))? {
-            Readable::Yes => {}
-            // It sees its socket close once it goes on. The zygote has other templates, whose calls are none of this one's business.
-            Readable::Late => {
-                return Err(failed("wait for the template")(io::Error::from(io::ErrorKind::TimedOut)));
-            }
-        }
-        let mut received = match receive(control.as_fd(), &mut buffer, RecvFlags::empty()) {
+        let mut received = match receive_by(control.as_fd(), &mut buffer, deadline) {
             Ok(received) if received.bytes > 0 => received,
             Ok(_) if zygote.is_gone() => return Err(NoTemplate::NoZygote),
             Ok(_) => return Err(failed("the template ended before it was ready")(io::ErrorKind::UnexpectedEof.into())),
+            // It sees its socket close once it goes on. The zygote has other templates, whose calls are none of this one's business.
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                return Err(failed("wait for the template")(error));
+            }
             Err(error) => return Err(failed("receive the template's answer")(error)),
         };
         match codec::decode(&buffer[..received.bytes]) {
@@ -400,7 +400,7 @@ impl Template {
             Err(error) => return Err(NoWorker::Failed("receive a worker", error)),
         };
         match codec::decode(&buffer[..received.bytes]) {
-            Ok(Spawned::Worker { stay, lane }) => match self.assemble(received.descriptors, lane) {
+            Ok(Spawned::Worker { stay, lane, ends }) => match self.assemble(received.descriptors, lane, ends) {
                 Some(worker) => Ok(Some(Spare::new(worker, stay))),
                 None => {
                     Err(NoWorker::Failed("receive a worker's descriptors", io::Error::from(io::ErrorKind::InvalidData)))
@@ -413,13 +413,13 @@ impl Template {
         }
     }
 
-    fn assemble(&self, descriptors: Vec<OwnedFd>, lane: u64) -> Option<Worker> {
+    fn assemble(&self, descriptors: Vec<OwnedFd>, lane: u64, ends: [u64; 2]) -> Option<Worker> {
         let mut descriptors = descriptors.into_iter();
-        let (channel, pidfd, status) = (descriptors.next()?, descriptors.next()?, descriptors.next()?);
+        let (channel, pidfd, status) = (descriptors.next()?.into(), descriptors.next()?, descriptors.next()?);
         let captures = self.plan.stdout == Stream::Capture || self.plan.stderr == Stream::Capture;
-        let output = if captures { Some(descriptors.next()?) } else { None };
+        let output = if captures { Some(descriptors.next()?.into()) } else { None };
         let lane = if lane > 0 { Some(Lane::new(descriptors.next()?, lane)) } else { None };
-        descriptors.next().is_none().then_some(Worker { channel, pidfd, status, output, lane })
+        descriptors.next().is_none().then_some(Worker { channel, pidfd, status, output, ends, lane })
     }
 }
 

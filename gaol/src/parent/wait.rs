@@ -1,11 +1,18 @@
-//! Waiting with a deadline.
+//! Waiting and reading, with a deadline. Nothing that another process can reach is read in any other way than by these.
 
-use std::io;
-use std::os::fd::BorrowedFd;
+use std::io::{self, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags};
+
+use crate::sys::descriptors::{Received, receive};
+
+/// The most descriptors that the kernel sends with one message.
+const MOST_WITH_A_MESSAGE: usize = 253;
 
 /// What a wait came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +45,49 @@ pub(super) fn poll_until(fds: &mut [PollFd<'_>], deadline: Option<Instant>) -> i
             Err(errno) => return Err(errno.into()),
         }
     }
+}
+
+/// Receives one message of gaol's own processes, and waits for it no longer than until `deadline`.
+pub(super) fn receive_by(socket: BorrowedFd<'_>, buffer: &mut [u8], deadline: Instant) -> io::Result<Received> {
+    loop {
+        match receive(socket, buffer, RecvFlags::DONTWAIT) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            received => return received,
+        }
+        if wait_readable(socket, Some(deadline))? == Readable::Late {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+    }
+}
+
+/// What came from a child at once.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Came {
+    pub(super) bytes: usize,
+    /// The kernel had no room for some of the descriptors that came.
+    pub(super) cut: bool,
+}
+
+/// Receives what there is now of what a child sends. Every descriptor with it is added to `descriptors`, so that the kernel closes none here.
+pub(super) fn receive_from_child(
+    socket: impl AsFd,
+    buffer: &mut [u8],
+    flags: RecvFlags,
+    descriptors: &mut Vec<OwnedFd>,
+) -> Result<Came, Errno> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_WITH_A_MESSAGE))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let flags = flags | RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
+    let message = rustix::io::retry_on_intr(|| {
+        rustix::net::recvmsg(&socket, &mut [IoSliceMut::new(&mut *buffer)], &mut control, flags)
+    });
+    for entry in control.drain() {
+        if let RecvAncillaryMessage::ScmRights(fds) = entry {
+            descriptors.extend(fds);
+        }
+    }
+    let message = message?;
+    Ok(Came { bytes: message.bytes, cut: message.flags.contains(ReturnFlags::CTRUNC) })
 }
 
 fn timespec(duration: Duration) -> Timespec {

@@ -1,6 +1,6 @@
 //! The application's handle on its zygote.
 
-use std::io::{self, Read};
+use std::io::{self, PipeReader};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
@@ -8,12 +8,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
-use rustix::net::{RecvFlags, SocketType};
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+use rustix::net::SocketType;
 use rustix::process::PidfdFlags;
 
-use super::wait::{Readable, poll_until, wait_readable};
+use super::wait::{Readable, poll_until, receive_by, wait_readable};
 use crate::message::{Asked, Fork, Greeting, Hello, Watch, ZYGOTE_ARGUMENT, send};
-use crate::sys::descriptors::{above_streams, is_secure_execution, receive, socket_pair};
+use crate::sys::descriptors::{above_streams, is_secure_execution, socket_pair};
 use crate::sys::notify::Rules;
 use crate::wire::codec;
 
@@ -68,7 +70,7 @@ impl Zygote {
         let _ = STARTER.compare_exchange(0, std::process::id(), Ordering::Relaxed, Ordering::Relaxed);
         let deadline = Instant::now() + SETUP_TIME;
         let (control, theirs) = socket_pair(SocketType::SEQPACKET).map_err(NotStarted::at("socketpair"))?;
-        let (mut errors, errors_of_child) = io::pipe().map_err(NotStarted::at("pipe2"))?;
+        let (errors, errors_of_child) = io::pipe().map_err(NotStarted::at("pipe2"))?;
         let null = std::fs::File::options().write(true).open("/dev/null").map_err(NotStarted::at("open /dev/null"))?;
         // An application may have closed its standard streams, so that these have their numbers.
         let lifted = |fd: OwnedFd| above_streams(fd).map_err(NotStarted::at("fcntl(F_DUPFD_CLOEXEC)"));
@@ -95,9 +97,7 @@ impl Zygote {
             Ok(pidfd) => Ok(Self { control, pidfd }),
             Err(NotStarted { step, source }) => {
                 drop(control);
-                let mut said = String::new();
-                let _ = wait_readable(errors.as_fd(), Some(Instant::now() + Duration::from_millis(100)))
-                    .and_then(|_| (&mut errors).take(2000).read_to_string(&mut said));
+                let said = last_words(&errors);
                 let said = said.trim();
                 let step = if said.is_empty() { step } else { format!("{step} (it said: {})", said.escape_debug()) };
                 Err(NotStarted { step, source })
@@ -114,7 +114,7 @@ impl Zygote {
     pub(super) fn watch(self, rules: Rules, listener: &OwnedFd) -> io::Result<()> {
         send(&self.control, &Asked::Watch(Watch(rules)), &[listener.as_fd()])?;
         let mut answer = [0; 16];
-        match receive(self.control.as_fd(), &mut answer, RecvFlags::empty())?.bytes {
+        match receive_by(self.control.as_fd(), &mut answer, Instant::now() + SETUP_TIME)?.bytes {
             0 => Err(io::ErrorKind::UnexpectedEof.into()),
             _ => Ok(()),
         }
@@ -126,6 +126,27 @@ impl Zygote {
         let mut fds = [PollFd::new(&self.control, PollFlags::IN), PollFd::new(&self.pidfd, PollFlags::IN)];
         poll_until(&mut fds, Some(Instant::now())).is_ok_and(|readable| readable == Readable::Yes)
     }
+}
+
+/// What was printed, as far as it is there soon: whoever prints may live on, and is not waited for.
+fn last_words(errors: &PipeReader) -> String {
+    const MOST: usize = 2000;
+    let until = Instant::now() + Duration::from_millis(100);
+    let mut said = Vec::new();
+    let nonblocking = rustix::fs::fcntl_getfl(errors).and_then(|flags| {
+        // The reading end has flags of its own.
+        rustix::fs::fcntl_setfl(errors, flags | OFlags::NONBLOCK)
+    });
+    while nonblocking.is_ok() && said.len() < MOST {
+        let mut chunk = [0; MOST];
+        match rustix::io::read(errors, &mut chunk[..MOST - said.len()]) {
+            Ok(count @ 1..) => said.extend_from_slice(&chunk[..count]),
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) if matches!(wait_readable(errors.as_fd(), Some(until)), Ok(Readable::Yes)) => {}
+            Ok(_) | Err(_) => break,
+        }
+    }
+    String::from_utf8_lossy(&said).into_owned()
 }
 
 /// The process that was spawned, which forks the zygote and exits.
@@ -154,13 +175,10 @@ fn greet(control: &OwnedFd, deadline: Instant) -> Result<OwnedFd, NotStarted> {
         sent => sent.map_err(NotStarted::at("greet the zygote"))?,
     }
     let mut buffer = [0; 512];
-    let mut received = match wait_readable(control.as_fd(), Some(deadline)).map_err(NotStarted::at("poll"))? {
-        Readable::Yes => receive(control.as_fd(), &mut buffer, RecvFlags::empty())
-            .map_err(NotStarted::at("receive the zygote's greeting"))?,
-        Readable::Late => {
-            return Err(NotStarted::at("wait for the zygote's greeting")(io::Error::from(io::ErrorKind::TimedOut)));
-        }
-    };
+    let mut received = receive_by(control.as_fd(), &mut buffer, deadline).map_err(|error| match error.kind() {
+        io::ErrorKind::TimedOut => NotStarted::at("wait for the zygote's greeting")(error),
+        _ => NotStarted::at("receive the zygote's greeting")(error),
+    })?;
     if received.bytes == 0 {
         return Err(NotStarted::at(
             "the new process ended before it was a zygote; does the binary need LD_LIBRARY_PATH?",

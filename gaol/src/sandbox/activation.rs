@@ -53,6 +53,7 @@ fn enter(profile: Profile) -> Result<Active, ProfileError> {
         return Err(ProfileError::Nested);
     }
     let mut status = OwnStatus::open().map_err(start("open /proc/self/status"))?;
+    parent::rest();
     check_usage(&profile, &mut status)?;
     let writable = Writable::known();
     writable.extend(&profile);

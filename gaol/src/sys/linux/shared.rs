@@ -127,6 +127,15 @@ impl Lane {
         self.size
     }
 
+    /// What it is, to tell it from others.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's.
+    pub(crate) fn stat(&self) -> io::Result<rustix::fs::Stat> {
+        Ok(rustix::fs::fstat(&self.memory)?)
+    }
+
     /// Writes into it.
     ///
     /// # Errors
