@@ -141,6 +141,11 @@ fn held(hand: Hand) -> i32 {
     HELD.lock().expect("one thread").iter().find(|(held, _)| *held == hand).map_or(-1, |(_, fd)| *fd)
 }
 
+/// The first of what was handed over.
+pub(crate) fn first_held() -> Option<(Hand, i32)> {
+    HELD.lock().expect("one thread").first().copied()
+}
+
 pub(crate) fn perform(act: HandAct, place: &Place) -> Seen {
     match act {
         HandAct::EveryIoctl(hand) => sweep(EPERM, requests_on(held(hand))),

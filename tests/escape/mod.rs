@@ -63,6 +63,7 @@ pub(crate) enum Act {
     Hand(handed::HandAct),
     Proc(proc::ProcAct),
     Supervisor(supervisor::SupervisorAct),
+    Combined(crossing::combined::CombinedAct),
 }
 
 macro_rules! into_act {
@@ -122,6 +123,7 @@ pub(crate) fn perform(act: Act, place: &Place) -> Seen {
         Act::Hand(act) => return handed::perform(act, place),
         Act::Proc(act) => proc::perform(act, place),
         Act::Supervisor(act) => supervisor::perform(act, place),
+        Act::Combined(act) => crossing::combined::perform(act, place),
         Act::Table(class, errno) => return table::perform(class, errno),
         Act::Sweep(sweep, errno) => return options::perform(sweep, errno, place),
     })

@@ -1,5 +1,6 @@
 //! The crossing: every act of the matrix under a covering set of profiles, in both tiers, with the answer that the promise gives.
 
+pub(crate) mod combined;
 mod company;
 mod cover;
 mod factors;
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use gaol::Layer;
 
+use self::combined::CombinedAct;
 use self::company::Company;
 use self::factors::Crossed;
 use self::functions::{Came, Task};
@@ -53,6 +55,7 @@ pub(crate) fn run(rows: &[Row], prepared: &mut Prepared, strength: usize, only: 
             acts.push(row.act);
         }
     }
+    acts.extend(combined::acts());
     acts.retain(|act| only.is_none_or(|only| format!("{act:?}").contains(only)));
     let mut run = Run {
         report: Report::new(
@@ -208,6 +211,7 @@ fn place_of<'a>(sibling: &'a Option<(Place, Place)>, attempt: Attempt, place: &'
 fn names_somebody(act: Act) -> bool {
     match act {
         Act::Other(_) | Act::Proc(ProcAct::Closed(_) | ProcAct::Told(_)) => true,
+        Act::Combined(CombinedAct::DescriptorsToRead | CombinedAct::DescriptorsToWrite) => true,
         Act::Proc(ProcAct::Setting(index)) => SETTINGS[usize::from(index)].contains("PPID"),
         Act::Proc(ProcAct::Magic(index)) => MAGIC[usize::from(index)].contains("PPID"),
         Act::Proc(ProcAct::MagicTarget(index)) => TARGETS[usize::from(index)].contains("PPID"),
@@ -217,7 +221,12 @@ fn names_somebody(act: Act) -> bool {
 
 /// Whether it finds the process beneath `/proc`, which counts processes in another namespace.
 fn is_by_name(act: Act) -> bool {
-    matches!(act, Act::Proc(_) | Act::Other(OtherAct::ProcMemory | OtherAct::ProcFile(_) | OtherAct::ProcDescriptors))
+    matches!(
+        act,
+        Act::Proc(_)
+            | Act::Combined(_)
+            | Act::Other(OtherAct::ProcMemory | OtherAct::ProcFile(_) | OtherAct::ProcDescriptors)
+    )
 }
 
 /// Whether whoever performs it, and everything about it, is afterwards as it was.

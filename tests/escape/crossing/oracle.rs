@@ -26,7 +26,8 @@ use super::super::sockets::{SocketAct, SocketOption};
 use super::super::sweep::all_but;
 use super::super::terminal::TerminalAct;
 use super::super::variants::Variant;
-use super::factors::{Net, Read};
+use super::combined::{CombinedAct, On};
+use super::factors::{Handed, Net, Read};
 use super::world::{Open, Paths, Rule, Stop, World};
 
 /// What an act must get.
@@ -57,6 +58,7 @@ pub(crate) fn verdict(act: Act, world: &World<'_>) -> Verdict {
         Act::Variant(act) => variant(act, world),
         Act::Hand(act) => hand(act, world),
         Act::Proc(act) => proc(act, world),
+        Act::Combined(act) => combined(act, world),
         Act::Resource(_) => {
             return Verdict::NotCrossed("it uses something up, for seconds: rows 99 to 107 are about limits");
         }
@@ -227,33 +229,15 @@ fn metadata(act: MetadataAct, world: &World<'_>) -> Rule {
             world.tell(&path(Target::Readable), true)?;
             errno(libc::EFAULT)
         }
-        M::Chmod(target) | M::OldChmod(target) => {
-            if !world.profile.exec {
-                return world.refused(EPERM);
-            }
-            world.changes_mode_by_path(&path(target))
-        }
-        M::Fchmodat2(target) => {
-            if !world.profile.exec {
-                return world.refused(EPERM);
-            }
-            world.changes_mode_by_path(&path(target))
-        }
+        M::Chmod(_) | M::OldChmod(_) | M::Fchmodat2(_) | M::Touch(_) | M::OldUtime(_) => world.changes_mode(),
         M::Chown(_) | M::OldLchown(_) => world.is_answered_to_programs(EPERM),
         M::FileChown(target) => {
             world.open(&path(target), Open::Read)?;
             errno(EPERM)
         }
         M::FileChmod(target) => {
-            let real = world.reach(&path(target), true);
             world.open(&path(target), Open::Read)?;
-            world.changes_mode_of(&real?)
-        }
-        M::Touch(target) | M::OldUtime(target) => {
-            if !world.profile.exec {
-                return world.refused(EPERM);
-            }
-            world.changes_mode_by_path(&path(target))
+            world.changes_mode_of(Ok(()), false)
         }
     }
 }
@@ -310,8 +294,10 @@ fn signal(victim: Victim, world: &World<'_>) -> Rule {
     world.unless_programs(EPERM)?;
     match (victim, world.tier) {
         (Victim::Group, _) => Ok(()),
-        // Its own template, which serves no other call: whoever ends it ends the call.
-        (Victim::First, Tier::A) | (Victim::Everyone, Tier::B) => Ok(()),
+        // Its template, which is in another domain.
+        (Victim::First, Tier::A) => errno(EPERM),
+        // The kernel says so wherever there is somebody, whom it reaches or not.
+        (Victim::Everyone, Tier::B) => Ok(()),
         (_, Tier::A) => errno(ESRCH),
         (_, Tier::B) => errno(EPERM),
     }
@@ -332,6 +318,8 @@ fn kernel(act: KernelAct, world: &World<'_>) -> Rule {
             Paths::None | Paths::Judged => ends(),
             Paths::Visible => world.tell(&world.path(Target::Secret), true),
         },
+        // Its own files beneath `/proc` are its own then. Its domain keeps others from them.
+        K::Dumpable if world.profile.listen && !world.profile.exec => Ok(()),
         K::HandleSigsys => world.unless_programs(EPERM),
         K::LaxerFilter => signal(Victim::Parent, world),
         K::LockAllMemory => world.is_answered_to_programs(EPERM),
@@ -592,8 +580,8 @@ fn hand(act: HandAct, world: &World<'_>) -> Rule {
             has(Hand::WriteFile)
         }
         // Its mode and its times are the application's, whatever else the profile grants.
-        H::Chmod => world.mode_of_handed(has(Hand::ReadFile), true),
-        H::Touch => world.times_of_handed(has(Hand::ReadFile)),
+        H::Chmod => world.changes_mode_of(has(Hand::ReadFile), true),
+        H::Touch => world.changes_mode(),
         H::Chown | H::SpliceOut => errno(EPERM),
         H::SetAttribute => world.attributes(),
         H::LockOut => {
@@ -732,6 +720,61 @@ fn proc(act: ProcAct, world: &World<'_>) -> Rule {
         ProcAct::MakeGroup => {
             let name = format!("/sys/fs/cgroup/gaol-matrix-{}", world.place.parent);
             world.make(name.as_ref())
+        }
+    }
+}
+
+fn combined(act: CombinedAct, world: &World<'_>) -> Rule {
+    use CombinedAct as C;
+    let handed = world.profile.handed;
+    let is_open = |on: On| if on == On::Handed && handed == Handed::Nothing { errno(EBADF) } else { Ok(()) };
+    match act {
+        C::Chmod(on) => world.changes_mode_of(is_open(on), false),
+        C::Touch(_) => world.changes_mode(),
+        C::LockOut(on) => {
+            world.locks_out()?;
+            is_open(on)
+        }
+        C::ReopenToRead(on) | C::ReopenToWrite(on) => {
+            let write = matches!(act, C::ReopenToWrite(_));
+            if write {
+                world.writes()?;
+            }
+            world.has_paths(EPERM)?;
+            world.reach("/proc/self/fd".as_ref(), true)?;
+            world.reopen(on, write)
+        }
+        C::Cwd => {
+            world.has_paths(EPERM)?;
+            match handed {
+                Handed::Nothing => errno(EBADF),
+                Handed::Directory => Err(Stop::Open("where a handed directory is, whoever enters it is told")),
+                _ => errno(libc::ENOTDIR),
+            }
+        }
+        C::StatAbove => match (world.paths(), handed) {
+            (Paths::None, _) => world.refused(EPERM),
+            (_, Handed::Nothing) => errno(EBADF),
+            (Paths::Judged, Handed::Directory) => errno(EACCES),
+            (Paths::Visible, Handed::Directory) => Ok(()),
+            _ => errno(libc::ENOTDIR),
+        },
+        C::DescriptorsToRead | C::DescriptorsToWrite => {
+            if act == C::DescriptorsToWrite {
+                world.writes()?;
+            }
+            world.has_paths(EPERM)?;
+            world.reach("/proc/self".as_ref(), true)?;
+            errno(EACCES)
+        }
+        // Where ports may be bound, names may be that no directory holds: no filter and no domain tells them apart. SECURITY.md says so.
+        C::BindName | C::BindSomeName if world.profile.net == Net::Unix && world.profile.listen => Ok(()),
+        // Else no function binds a Unix socket, by whatever name.
+        C::BindName | C::BindSomeName => {
+            if world.profile.net != Net::Unix {
+                return errno(EAFNOSUPPORT);
+            }
+            world.refused(EPERM)
         }
     }
 }

@@ -11,7 +11,8 @@ use libc::{EACCES, EINVAL, ENOENT, ENOSYS, EOPNOTSUPP, EPERM, EROFS, EXDEV};
 use super::super::files::Target;
 use super::super::place::Place;
 use super::super::row::{Answer, Tier};
-use super::factors::{Crossed, Metadata, Net, Read, program};
+use super::combined::On;
+use super::factors::{Crossed, Handed, Metadata, Net, Read, Streams, program};
 
 /// Where an act stops, or that it does not.
 pub(crate) type Rule = Result<(), Stop>;
@@ -24,8 +25,6 @@ pub(crate) enum Stop {
     /// It is known to come to its aim, and must not.
     Open(&'static str),
 }
-
-const MODES: &str = "the mode and the times of a handed file, beside `write` or `exec`";
 
 /// How something is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -340,53 +339,22 @@ impl<'a> World<'a> {
         Err(at(EACCES))
     }
 
-    // Modes and times.
+    // Modes and times, which are nobody's to change: whoever asks for the mode that a file has already, as `std::fs::copy` does, has it.
 
-    /// Whether the filter lets modes be changed through a descriptor, so that somebody else judges.
-    pub(crate) fn changes_modes(&self) -> bool {
-        self.may_write() && (self.profile.exec || self.tier == Tier::A)
+    /// Of what is named by a path.
+    pub(crate) fn changes_mode(&self) -> Rule {
+        if self.profile.exec { Err(at(EPERM)) } else { self.refused(EPERM) }
     }
 
-    pub(crate) fn changes_mode_of(&self, real: &Path) -> Rule {
-        match (self.changes_modes(), self.tier) {
-            (true, Tier::A) => self.change(real),
-            (true, Tier::B) => Err(at(EPERM)),
+    /// Of what a descriptor is of, if there is one.
+    pub(crate) fn changes_mode_of(&self, is_open: Rule, has_it: bool) -> Rule {
+        match (self.may_write(), self.profile.exec) {
+            (true, true) => Err(at(EPERM)),
+            (true, false) => {
+                is_open?;
+                if has_it { Ok(()) } else { self.refused(EPERM) }
+            }
             (false, _) => self.refused(EPERM),
-        }
-    }
-
-    /// What was handed over, or is not there: `same` is that it has that mode already, which whoever copies a file asks for.
-    pub(crate) fn mode_of_handed(&self, handed: Rule, same: bool) -> Rule {
-        match (self.may_write(), self.profile.exec, self.tier) {
-            (false, ..) => self.refused(EPERM),
-            (true, true, Tier::B) => Err(at(EPERM)),
-            (true, false, Tier::B) => {
-                handed?;
-                if same { Ok(()) } else { self.refused(EPERM) }
-            }
-            (true, _, Tier::A) => {
-                handed?;
-                Err(Stop::Open(MODES))
-            }
-        }
-    }
-
-    pub(crate) fn times_of_handed(&self, handed: Rule) -> Rule {
-        match (self.may_write(), self.profile.exec, self.tier) {
-            (true, true, Tier::B) => Err(at(EPERM)),
-            (true, _, Tier::A) => {
-                handed?;
-                Err(Stop::Open(MODES))
-            }
-            _ => self.refused(EPERM),
-        }
-    }
-
-    /// For programs alone, and where a mount keeps them from what may only be read.
-    pub(crate) fn changes_mode_by_path(&self, path: &Path) -> Rule {
-        match self.tier {
-            Tier::A => self.change(&self.reach(path, true)?),
-            Tier::B => Err(at(EPERM)),
         }
     }
 
@@ -397,6 +365,46 @@ impl<'a> World<'a> {
 
     pub(crate) fn locks_out(&self) -> Rule {
         if self.may_write() { Ok(()) } else { self.refused(EPERM) }
+    }
+
+    /// What a descriptor is of, opened anew by name: what it is open for already, and what is granted.
+    pub(crate) fn reopen(&self, on: On, write: bool) -> Rule {
+        let judged = |path: &Path| match (write, self.is_written(path), self.covering(path).any(|grant| grant.read)) {
+            (true, true, _) | (false, _, true) => Ok(()),
+            _ => Err(at(EACCES)),
+        };
+        // Where nothing is there to be read, that is a socket, or a device on a mount of its own, above which nothing is granted. Programs
+        // have the device.
+        let null = || match self.tier {
+            Tier::A if !self.profile.exec => Err(at(EACCES)),
+            _ => judged("/dev/null".as_ref()),
+        };
+        match (on, self.profile.handed, self.profile.streams) {
+            (On::Stream(0), ..) if self.tier == Tier::B && !self.profile.exec => Err(at(libc::ENXIO)),
+            (On::Stream(0), ..) | (On::Stream(_), _, Streams::Null) => null(),
+            (On::Stream(_), _, Streams::Captured) => {
+                Err(Stop::Open("captured streams are pipes, which are opened anew"))
+            }
+            (On::Stream(_), _, Streams::Inherited) => judged("/dev/pts/0".as_ref()),
+            (On::Handed, Handed::Nothing, _) => Err(at(ENOENT)),
+            (On::Handed, Handed::File, _) => judged(&self.place.secret),
+            (On::Handed, Handed::Directory, _) if write => Err(at(libc::EISDIR)),
+            (On::Handed, Handed::Directory, _) => {
+                if self.is_covered(&self.place.secret_directory) {
+                    Ok(())
+                } else {
+                    Err(at(EACCES))
+                }
+            }
+            (On::Handed, Handed::Socket, _) => Err(at(libc::ENXIO)),
+            (On::Handed, Handed::Terminal, _) => judged("/dev/pts/0".as_ref()),
+            // It is open for both.
+            (On::Handed, Handed::Memory, _) => Ok(()),
+            (On::Handed, Handed::Pipe, _) if write => {
+                Err(Stop::Open("a handed end of a pipe is opened anew as the other"))
+            }
+            (On::Handed, Handed::Pipe, _) => Ok(()),
+        }
     }
 
     // Sockets.
@@ -436,7 +444,8 @@ impl<'a> World<'a> {
     /// Whether a file of a worker's beneath `/proc` is closed by its mode: where it is not dumpable they are root's, whoever it is.
     fn is_closed(&self, name: &str, to_others: u32) -> bool {
         let mode = std::fs::metadata(Path::new("/proc/self").join(name)).map_or(0, |found| found.permissions().mode());
-        !(self.root || self.profile.listen) && mode & to_others == 0
+        // With `exec` and `listen` it is dumpable, for whoever looks at its sockets.
+        !(self.root || self.profile.listen && self.profile.exec) && mode & to_others == 0
     }
 
     /// Memory, environment and the like, which no grant of `/proc` gives away.
