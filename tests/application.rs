@@ -10,4 +10,5 @@ mod applications {
     mod limits;
     mod odd_places;
     mod overload;
+    mod renewal;
 }

@@ -535,6 +535,32 @@ fn nonce() -> u64 {
     KEY.get_or_init(RandomState::new).hash_one((std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed)))
 }
 
+/// Ends every process that gaol has started for this application's calls. The next call starts new ones, under what the application is then.
+///
+/// Calls that are under way go on to their end, and so do commands.
+///
+/// A child keeps what the application had when the child's zygote was started. gaol compares what can be compared at every call, and starts new
+/// processes by itself when it has changed: the process id, user and group ids, supplementary groups, capabilities, securebits, `no_new_privs`, whether
+/// the process is dumpable, whether it is under a seccomp filter, its root directory, and its mount, user and network namespaces.
+///
+/// Call this after a change that cannot be seen so cheaply or at all:
+///
+/// * a Landlock domain (`landlock_restrict_self(2)`), which nobody can ask for;
+/// * a second seccomp filter;
+/// * resource limits (`ulimit`), the umask, a cgroup, a priority or a set of processors;
+/// * pid, ipc, uts, cgroup and time namespaces.
+///
+/// [`ChildSandbox::activate`](crate::ChildSandbox::activate) ends them by itself.
+///
+/// ```
+/// # gaol::init();
+/// // after landlock_restrict_self(2):
+/// gaol::renew();
+/// ```
+pub fn renew() {
+    Application::end_all();
+}
+
 /// Starts the zygote and the templates of every sandboxed function in the binary, so that the first calls are as fast as the rest, and
 /// what this system cannot serve is known now.
 ///

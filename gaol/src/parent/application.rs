@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak};
 use std::time::Instant;
 
@@ -16,6 +17,7 @@ use crate::plan::{Plan, Reason, Refusal};
 use crate::profile::{Process, Profile};
 use crate::resolve::{Unresolved, Writable, resolve, stand_in};
 use crate::support::{Layer, Layers};
+use crate::sys::identity::Identity;
 
 /// How often something that changed under gaol's hands is looked at again.
 const ATTEMPTS: u32 = 4;
@@ -23,15 +25,23 @@ const ATTEMPTS: u32 = 4;
 /// How many templates of profiles that only calls know (constants, variables) are kept.
 const MOST_CACHED: usize = 64;
 
+/// How many zygotes there are, where threads differ in what they have given up.
+const MOST_ZYGOTES: usize = 8;
+
 /// How many templates expect a call.
 const MOST_BLANKS: usize = 4;
 
-/// The state of one process of the application. After a fork the new process gets one of its own.
+/// What is kept for threads that are the same to the kernel, of one process of the application. After a fork the new process gets its own.
 #[derive(Debug)]
 pub(super) struct Application {
-    owner: Owner,
+    /// Whom the children belong to. What it gives up later, they would keep.
+    owner: Identity,
+    /// What another thread of the process is, or this one was before.
+    older: Option<&'static Self>,
     /// The calls that are under way, and those that wait for their turn.
-    pub(super) queue: Queue,
+    pub(super) queue: &'static Queue,
+    /// When its zygote was started, in the order of all.
+    used: AtomicU64,
     zygote: Mutex<Option<Arc<Zygote>>>,
     templates: RwLock<HashMap<Key, Arc<Template>>>,
     /// Held while a template is made, so that threads that call at once make one.
@@ -46,24 +56,6 @@ pub(super) struct Application {
     watcher: OnceLock<Option<Arc<Watcher>>>,
     /// Which kinds of operations can be allowed together, as far as was asked.
     possible: Mutex<HashMap<(Profile, Layers), Result<Layers, Refusal>>>,
-}
-
-/// Whom the children belong to: a process that forks, or becomes another user, needs others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Owner {
-    pid: u32,
-    uid: u32,
-    gid: u32,
-}
-
-impl Owner {
-    fn current() -> Self {
-        Self {
-            pid: std::process::id(),
-            uid: rustix::process::geteuid().as_raw(),
-            gid: rustix::process::getegid().as_raw(),
-        }
-    }
 }
 
 /// What a template is made for.
@@ -122,33 +114,57 @@ impl Unavailable {
     }
 }
 
+/// The newest of them.
 static CURRENT: Slot<Application> = Slot::empty();
 
+/// How many zygotes have been started.
+static STARTED: AtomicU64 = AtomicU64::new(0);
+
 impl Application {
-    /// The state of this process.
+    /// The state of this process, for a thread that is to the kernel what this one is.
+    ///
+    /// Threads may differ in what they have given up, so there may be several. What the process has just become for the first time is mostly
+    /// what it stays: then nothing that was started before is to serve it, nor to live on.
     pub(super) fn current() -> &'static Self {
-        let owner = Owner::current();
+        let identity = Identity::current();
         loop {
-            let current = CURRENT.get();
-            match current {
-                Some(application) if application.owner == owner => return application,
-                Some(application) if application.owner.pid == owner.pid => {
-                    // This process has become another user. What was started before must not serve it, nor live on.
-                    CURRENT.replace(current, Self::new(owner));
-                    application.end();
-                    continue;
-                }
-                // One that a fork copied may be locked by a thread that is not here, so it is left alone; its zygote watches the
-                // process that it belongs to.
-                _ => CURRENT.replace(current, Self::new(owner)),
-            };
+            let newest = CURRENT.get();
+            // What a fork copied may be locked by a thread that is not here, so it is left alone; its zygote watches the process that it belongs
+            // to.
+            let own = newest.filter(|newest| newest.owner.pid == identity.pid);
+            if let Some(application) = own.into_iter().flat_map(Self::and_older).find(|other| other.owner == identity) {
+                return application;
+            }
+            let made = CURRENT.replace(newest, Self::new(identity.clone(), own));
+            // Unless another thread was faster.
+            if made.owner == identity {
+                made.older.into_iter().flat_map(Self::and_older).for_each(Self::end);
+                return made;
+            }
         }
     }
 
-    fn new(owner: Owner) -> Self {
+    /// All states of this process.
+    fn all() -> impl Iterator<Item = &'static Self> {
+        let newest = CURRENT.get().filter(|newest| newest.owner.pid == std::process::id());
+        newest.into_iter().flat_map(Self::and_older)
+    }
+
+    fn and_older(&'static self) -> impl Iterator<Item = &'static Self> {
+        std::iter::successors(Some(self), |application| application.older)
+    }
+
+    /// Lets go of every process that was started, by whatever thread.
+    pub(super) fn end_all() {
+        Self::all().for_each(Self::end);
+    }
+
+    fn new(owner: Identity, older: Option<&'static Self>) -> Self {
         Self {
             owner,
-            queue: Queue::default(),
+            older,
+            queue: older.map_or_else(|| &*Box::leak(Box::default()), |older| older.queue),
+            used: AtomicU64::new(0),
             zygote: Mutex::default(),
             templates: RwLock::default(),
             making: Mutex::default(),
@@ -402,9 +418,21 @@ impl Application {
             None => {
                 let started = Arc::new(Zygote::start()?);
                 *zygote = Some(Arc::clone(&started));
+                self.used.store(STARTED.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+                drop(zygote);
+                Self::end_the_oldest();
                 Ok(started)
             }
         }
+    }
+
+    /// Bounds how many zygotes there are, where threads of one process are many things to the kernel.
+    fn end_the_oldest() {
+        let has_zygote = |application: &&Self| application.zygote.try_lock().is_ok_and(|zygote| zygote.is_some());
+        let mut alive: Vec<&'static Self> = Self::all().filter(has_zygote).collect();
+        alive.sort_by_key(|application| application.used.load(Ordering::Relaxed));
+        let too_many = alive.len().saturating_sub(MOST_ZYGOTES);
+        alive.into_iter().take(too_many).for_each(Self::end);
     }
 
     fn forget_zygote(&self, gone: &Arc<Zygote>) {

@@ -24,7 +24,7 @@ pub(crate) fn let_go() -> Result<(), ProfileError> {
     if zygote::has_copies() {
         return Err(ProfileError::Forked);
     }
-    Application::current().end();
+    Application::end_all();
     if disposal::rest() { Ok(()) } else { Err(ProfileError::Threads { count: 2 }) }
 }
 

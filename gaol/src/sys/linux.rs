@@ -6,6 +6,7 @@ pub(crate) mod descriptors;
 pub(crate) mod family;
 pub(crate) mod groundwork;
 pub(crate) mod hygiene;
+pub(crate) mod identity;
 pub(crate) mod landlock;
 pub(crate) mod limits;
 pub(crate) mod namespaces;
