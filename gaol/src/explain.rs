@@ -65,6 +65,10 @@ fn remedy(profile: &Profile, refusal: &Refusal) -> String {
     };
     match (refusal.layer(), refusal.reason) {
         (_, Reason::Canary) => "gaol refuses to run anything under a layer that does not hold; please report this".to_owned(),
+        (_, Reason::Reserved) => {
+            "reserve less before `main` (an allocator, a sanitizer, a large static), write more for `memory`, or `memory = \"none\"` to \
+             lift the limit".to_owned()
+        }
         (Layer::Seccomp, Reason::Operation) => {
             "open the socket in the application: another security module (Yama, for one) keeps its children apart".to_owned()
         }

@@ -490,7 +490,7 @@ impl PendingCall {
                     path: refusal.object.into(),
                     problem: PathProblem::Changed,
                 },
-                Reason::Layer | Reason::Operation | Reason::Canary => {
+                Reason::Layer | Reason::Operation | Reason::Canary | Reason::Reserved => {
                     Error::Unsupported { call, unsupported: Box::new(explain::unsupported(&self.profile, &refusal)) }
                 }
             },

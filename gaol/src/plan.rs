@@ -304,6 +304,8 @@ pub(crate) enum Reason {
     Resources,
     /// A canary was not refused: a layer that was entered does not hold.
     Canary,
+    /// More memory was reserved before the call than the profile allows it.
+    Reserved,
 }
 
 impl Refusal {
@@ -320,7 +322,7 @@ impl Refusal {
     pub(crate) fn is_for_good(&self) -> bool {
         match self.reason {
             Reason::Changed | Reason::Resources => false,
-            Reason::Layer | Reason::Operation | Reason::Canary => matches!(
+            Reason::Layer | Reason::Operation | Reason::Canary | Reason::Reserved => matches!(
                 self.errno,
                 // 0: gaol's own.
                 0 | libc::EPERM

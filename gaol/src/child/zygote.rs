@@ -97,6 +97,7 @@ fn start(control: &OwnedFd) -> Result<Infallible, (&'static str, io::Error)> {
         std::mem::forget(place(null.as_fd(), number).map_err(|error| ("dup3", error))?);
     }
     drop(null);
+    sys::reserve::settle();
     serve(control, application)
 }
 

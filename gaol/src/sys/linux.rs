@@ -13,6 +13,7 @@ pub(crate) mod namespaces;
 pub(crate) mod notify;
 pub(crate) mod numbers;
 pub(crate) mod probe;
+pub(crate) mod reserve;
 pub(crate) mod seccomp;
 pub(crate) mod shared;
 pub(crate) mod signals;
@@ -86,7 +87,7 @@ pub(crate) fn enter(plan: &Plan, ids: Ids, groundwork: Option<Groundwork>) -> Re
         hygiene::forbid_dumps()?;
     }
     if plan.layers.has(Layer::Limits) {
-        limits::enter(plan, groundwork.mapped)?;
+        limits::enter(plan, groundwork.usage)?;
     }
     capabilities::forbid_new_privileges()?;
     let landlocked = ruleset.is_some();

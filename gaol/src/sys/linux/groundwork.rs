@@ -18,8 +18,8 @@ use crate::support::Layer;
 pub(crate) struct Groundwork {
     /// The plan, but for its paths.
     frame: Plan,
-    /// What the process had mapped, in bytes.
-    pub(super) mapped: u64,
+    /// What the process had.
+    pub(super) usage: limits::Usage,
     /// Its root, where the plan does not say that this is to be the whole tree.
     pub(super) root: Option<Prepared>,
     /// The second part of the filter, where the first was entered, and for which shape.
@@ -33,7 +33,7 @@ impl Groundwork {
     ///
     /// As of [`super::enter`].
     pub(crate) fn lay(plan: &Plan, ids: Ids) -> Result<Self, Refusal> {
-        let mapped = limits::mapped().map_err(|error| refusal(Layer::Limits, "read /proc/self/statm", &error))?;
+        let usage = limits::usage().map_err(|error| refusal(Layer::Limits, "read /proc/self/statm", &error))?;
         limits::bound_process_ids(plan);
         if plan.layers.has(Layer::Hygiene) {
             // An application keeps its terminal: whoever interrupts it there means it. Its filter keeps it from typing.
@@ -58,7 +58,7 @@ impl Groundwork {
         if plan.layers.has(Layer::Capabilities) {
             capabilities::shrink_bounding_set()?;
         }
-        Ok(Self { frame: plan.frame(), mapped, root, filter: None })
+        Ok(Self { frame: plan.frame(), usage, root, filter: None })
     }
 
     /// Enters the filter as well, but for what is left to do: [`super::enter`] takes that back. The kernel takes longer to compile it than

@@ -2,8 +2,9 @@
 
 use rustix::process::{Resource, Rlimit};
 
-use super::refusal;
-use crate::plan::{Plan, Refusal};
+use super::reserve::{self, TooMuch};
+use super::{own_refusal, refusal};
+use crate::plan::{Plan, Reason, Refusal};
 use crate::support::Layer;
 
 /// A stack is grown on demand and not counted as private memory, so it has a limit of its own.
@@ -11,12 +12,19 @@ const STACK: u64 = 8 << 20;
 
 /// Sets the limits that workers inherit.
 ///
-/// `mapped` is what the process has mapped already, in bytes.
-pub(crate) fn enter(plan: &Plan, mapped: u64) -> Result<(), Refusal> {
+/// `usage` is what the process has already.
+pub(crate) fn enter(plan: &Plan, usage: Usage) -> Result<(), Refusal> {
     // Private writable memory: heap, anonymous maps, copy-on-write maps of files. The stack is bounded beside it.
-    lower(plan, Resource::Data, plan.memory, "setrlimit(RLIMIT_DATA)")?;
+    let data = plan.memory.map(|memory| reserve::limit(memory).map_err(|more| not_bounded(memory, more)));
+    let data = data.transpose()?;
+    if data.is_none() && reserve::is_settled() {
+        // The zygote may have kept its allocator from reserving much.
+        lift(Resource::Data, "setrlimit(RLIMIT_DATA)")?;
+    }
+    lower(plan, Resource::Data, data, "setrlimit(RLIMIT_DATA)")?;
     // Pages that were written and then made read-only are no longer counted as writable, so all that is mapped is bounded as well.
-    lower(plan, Resource::As, plan.memory.map(|memory| address_space(mapped, memory)), "setrlimit(RLIMIT_AS)")?;
+    let space = plan.memory.map(|memory| address_space(usage.mapped, memory));
+    lower(plan, Resource::As, space, "setrlimit(RLIMIT_AS)")?;
     lower(plan, Resource::Stack, Some(STACK), "setrlimit(RLIMIT_STACK)")?;
     lower(plan, Resource::Fsize, plan.file_size, "setrlimit(RLIMIT_FSIZE)")?;
     // One byte is what no dump fits into, and the one limit at which the kernel does not start a program to pipe a dump to either: for
@@ -112,12 +120,41 @@ fn address_space(mapped: u64, memory: u64) -> u64 {
     mapped.saturating_add(memory.saturating_mul(2)).saturating_add(RESERVED)
 }
 
-/// What this process has mapped, in bytes. To be asked while `/proc` is still there.
-pub(crate) fn mapped() -> std::io::Result<u64> {
+/// What a process has, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Usage {
+    /// What it has mapped.
+    pub(crate) mapped: u64,
+    /// The private and writable part of it, with the stack.
+    pub(crate) data: u64,
+}
+
+/// What this process has. To be asked while `/proc` is still there.
+pub(crate) fn usage() -> std::io::Result<Usage> {
     let pages = std::fs::read_to_string("/proc/self/statm")?;
-    let pages =
-        pages.split(' ').next().and_then(|pages| pages.parse::<u64>().ok()).ok_or(std::io::ErrorKind::InvalidData)?;
-    Ok(pages * rustix::param::page_size() as u64)
+    let field = |index| {
+        let pages = pages.split_ascii_whitespace().nth(index).and_then(|pages| pages.parse::<u64>().ok());
+        pages
+            .map(|pages| pages.saturating_mul(rustix::param::page_size() as u64))
+            .ok_or(std::io::ErrorKind::InvalidData)
+    };
+    Ok(Usage { mapped: field(0)?, data: field(5)? })
+}
+
+/// More memory stood ready before the call than the profile allows it.
+fn not_bounded(memory: u64, TooMuch { ready, largest }: TooMuch) -> Refusal {
+    let mebibytes = |bytes: u64| format!("{} MiB", bytes.div_ceil(1 << 20));
+    let step = format!(
+        "bound what the process has reserved before the call: it could use {} without asking for it, most of it in {largest}",
+        mebibytes(ready)
+    );
+    own_refusal(Layer::Limits, &step, format!("memory of {}", mebibytes(memory)), Reason::Reserved)
+}
+
+/// Sets a soft limit to the hard one.
+fn lift(resource: Resource, step: &str) -> Result<(), Refusal> {
+    let held = rustix::process::getrlimit(resource);
+    if held.current == held.maximum { Ok(()) } else { set(resource, held.maximum, step) }
 }
 
 /// Sets the limit on descriptors, in a worker: a template passes descriptors on, and the kernel bounds how many of its user's are on the
