@@ -1,8 +1,14 @@
 //! A hostile archive that careless code unpacks in a sandbox gets nowhere: what `examples/inspect_archive.rs` shows, claim by claim.
 
+#[path = "support"]
 mod support {
     pub(crate) mod alone;
     pub(crate) mod place;
+    pub(crate) mod tiers;
+}
+
+mod archives {
+    mod modes_and_times;
 }
 
 #[path = "../examples/inspect_archive.rs"]

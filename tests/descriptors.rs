@@ -377,9 +377,11 @@ fn no_mode_owner_or_time_changes_of_what_is_not_beneath_a_write() {
     assert!(kept().iter().zip(&before).take(2).all(|(now, before)| now != before));
 }
 
-/// That there is no such thing here, or that it may not be done; EINVAL where the kernel or the handler does not know the question.
+/// That there is no such thing here, or that it may not be done; EINVAL where the kernel or the handler does not know the question, and
+/// ELOOP where nobody follows a link of the kernel's own.
 fn is_refusal(errno: i32) -> bool {
-    [libc::EPERM, libc::EACCES, libc::ENOENT, libc::ENOTDIR, libc::EROFS, libc::EINVAL, libc::ENOSYS].contains(&errno)
+    const KERNELS: [i32; 6] = [libc::ENOENT, libc::ENOTDIR, libc::EROFS, libc::EINVAL, libc::ENOSYS, libc::ELOOP];
+    [libc::EPERM, libc::EACCES].contains(&errno) || KERNELS.contains(&errno)
 }
 
 fn is_null_device(fd: &Fd<OwnedFd>) -> bool {

@@ -2,6 +2,7 @@
 
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
+mod judge;
 mod keeper;
 mod launcher;
 mod leisure;

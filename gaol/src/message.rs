@@ -256,6 +256,8 @@ pub(crate) mod worker_descriptor {
     pub(crate) const STATUS: i32 = 4;
     /// The lane, where there is one. It is moved beyond the numbers that the function may use, where the kernel lets it.
     pub(crate) const LANE: i32 = 5;
+    /// The socket to the judge, where there is one; the lane's number where there is no lane. It is moved as the lane is.
+    pub(crate) const JUDGE: i32 = 6;
 }
 
 #[cfg(test)]

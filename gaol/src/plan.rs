@@ -110,6 +110,11 @@ impl Plan {
         self.grants.iter().any(|grant| grant.rights.write)
     }
 
+    /// Whether a worker has somebody to ask for modes and times of what it may write. A program has no handler that could ask.
+    pub(crate) fn has_judge(&self) -> bool {
+        self.writes() && !self.runs_programs() && !self.narrows && self.layers.has(Layer::Seccomp)
+    }
+
     /// Whether metadata of every path may be seen (`metadata = "/"` or `read = "/"`).
     pub(crate) fn sees_everything(&self) -> bool {
         self.grants.iter().any(|grant| grant.path() == Path::new("/"))

@@ -311,10 +311,15 @@ pub(crate) fn rows() -> Vec<Row> {
         };
         for (where_, target) in [("secret", T::Secret), ("read grant", T::Readable)] {
             for profile in [Read, Write] {
+                let is_kept =
+                    matches!(act(target), M::Chown(_) | M::OldLchown(_) | M::SetAttribute(_) | M::RemoveAttribute(_));
+                // Who may change modes and times of what it may write is told what has no name there.
+                let is_hidden = profile == Write && target == T::Secret && !is_kept;
                 rows.push(
                     row(number, format!("{name}({where_}) under {profile:?}"), act(target))
                         .under(profile)
-                        .always(EPERM)
+                        .refused(if is_hidden { ENOENT } else { EPERM }, EPERM)
+                        .by_activation(EPERM)
                         .by_command(by_command, by_command)
                         .open_without(&[Namespaces, Landlock, Seccomp]),
                 );

@@ -184,8 +184,15 @@ const WRITE: &[c_long] = &[
     277, // sync_file_range
 ];
 
-/// What a function is told of the mode that it asks for, and a program is not.
+/// Modes and times, which a function may have of what it may write, and a program may not.
 const MODES: &[c_long] = &[
+    libc::SYS_utimensat,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_utime,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_utimes,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_futimesat,
     libc::SYS_fchmod,
     libc::SYS_fchmodat,
     452, // fchmodat2

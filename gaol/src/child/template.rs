@@ -10,6 +10,7 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::net::{RecvFlags, Shutdown, SocketType};
 use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions};
 
+use super::judge;
 use super::worker::{self, Setup};
 use crate::entry;
 use crate::message::{
@@ -78,6 +79,8 @@ struct Prepared {
     inherited: Vec<OwnedFd>,
     /// What each worker enters beside the template's domain, where there is Landlock.
     own_domain: Option<OwnDomain>,
+    /// What judges need to know of the private root.
+    mounts: Option<OwnedFd>,
 }
 
 /// Receives the plan and enters its layers.
@@ -99,10 +102,10 @@ fn prepare(control: &OwnedFd, asking: Option<OwnedFd>, ids: Ids) -> Result<Prepa
     if purpose != Purpose::Enter {
         return Err(own_refusal(Layer::Hygiene, "receive the plan", String::new(), Reason::Changed));
     }
-    let sys::Confined { entered, listener, own_domain } = sys::enter(&plan, ids, groundwork)?;
+    let sys::Confined { entered, listener, own_domain, mounts } = sys::enter(&plan, ids, groundwork)?;
     // Out of the way of what a worker puts in its places before it enters it.
     let own_domain = own_domain
-        .map(|domain| domain.above(worker_descriptor::LANE + 1))
+        .map(|domain| domain.above(worker_descriptor::JUDGE + 1))
         .transpose()
         .map_err(|error| refusal(Layer::Landlock, "fcntl(F_DUPFD_CLOEXEC)", &error))?;
     questions.are_asked(&plan, listener)?;
@@ -114,7 +117,7 @@ fn prepare(control: &OwnedFd, asking: Option<OwnedFd>, ids: Ids) -> Result<Prepa
     let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
     send(control, &Readiness::Ready(entered), &[pidfd.as_fd()])
         .map_err(|error| refusal(Layer::Hygiene, "sendmsg", &error))?;
-    Ok(Prepared { plan, inherited, own_domain })
+    Ok(Prepared { plan, inherited, own_domain, mounts })
 }
 
 /// The socket to whoever answers for a filter that asks, until it has the listener.
@@ -172,16 +175,72 @@ struct Live {
     status: OwnedFd,
 }
 
+/// What answers when a worker asks for a mode or for times.
+enum Judge {
+    /// Nobody yet: it is forked when there is something to read.
+    Wanted(OwnedFd),
+    /// The process, which ends when the worker has.
+    Asked(OwnedFd),
+}
+
+impl Judge {
+    fn fd(&self) -> &OwnedFd {
+        let (Self::Wanted(fd) | Self::Asked(fd)) = self;
+        fd
+    }
+
+    /// After something was heard of it. `None`: there is no more to come.
+    fn go_on(self, prepared: &Prepared) -> Option<Self> {
+        match self {
+            Self::Asked(process) => {
+                let _ = rustix::process::waitid(WaitId::PidFd(process.as_fd()), WaitIdOptions::EXITED);
+                None
+            }
+            // What the worker sent stays where it is: descriptors of its choice are for the judge to close.
+            Self::Wanted(worker) if has_message(&worker) => {
+                let template = rustix::process::getpid();
+                match spawn::fork() {
+                    Ok(Side::Child) => judge::main(&prepared.plan, &worker, prepared.mounts.as_ref(), template),
+                    Ok(Side::Parent(pid)) => match rustix::process::pidfd_open(pid, PidfdFlags::empty()) {
+                        Ok(process) => Some(Self::Asked(process)),
+                        Err(_) => {
+                            discard(pid);
+                            None
+                        }
+                    },
+                    // The worker is told that there is nobody.
+                    Err(_) => None,
+                }
+            }
+            Self::Wanted(_) => None,
+        }
+    }
+}
+
+/// Whether there is a message, and not only the end of the worker.
+fn has_message(socket: &OwnedFd) -> bool {
+    let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+    matches!(rustix::io::retry_on_intr(|| rustix::net::recv(socket, &mut [0], flags)), Ok((1.., _)))
+}
+
+/// Ends a child that nobody can be told of.
+fn discard(pid: Pid) {
+    let _ = rustix::process::kill_process(pid, Signal::KILL);
+    let _ = rustix::process::waitid(WaitId::Pid(pid), WaitIdOptions::EXITED);
+}
+
 /// Forks workers and reaps them, until the application lets go of the control socket.
 fn serve(control: &OwnedFd, prepared: &Prepared) -> Result<Infallible, Refusal> {
-    let Prepared { plan, inherited, own_domain } = prepared;
+    let Prepared { plan, inherited, own_domain, .. } = prepared;
     let entries = worker::EntryTable::new(entry::served());
     let filter = plan.layers.has(Layer::Seccomp).then(|| WorkerFilter::new(&sys::shape(plan)));
     let mut workers: Vec<Live> = Vec::new();
+    let mut judges: Vec<Judge> = Vec::new();
     loop {
         let ready: Vec<bool> = {
             let mut fds: Vec<PollFd<'_>> = std::iter::once(control)
                 .chain(workers.iter().map(|worker| &worker.pidfd))
+                .chain(judges.iter().map(Judge::fd))
                 .map(|fd| PollFd::new(fd, PollFlags::IN))
                 .collect();
             match rustix::event::poll(&mut fds, None) {
@@ -201,7 +260,7 @@ fn serve(control: &OwnedFd, prepared: &Prepared) -> Result<Infallible, Refusal> 
                     let (own_domain, filter) = (own_domain.as_ref(), filter.as_ref());
                     let setup = Setup { plan, inherited, entries: &entries, own_domain, filter };
                     match fork_worker(&setup, control, Wanted::from_bytes(request), lane) {
-                        Ok(worker) => forked = Some(worker),
+                        Ok(forks) => forked = Some(forks),
                         Err((step, error)) => {
                             let errno = error.raw_os_error().unwrap_or(0);
                             let _ = send(control, &Spawned::Failed { step, errno }, &[]);
@@ -219,7 +278,17 @@ fn serve(control: &OwnedFd, prepared: &Prepared) -> Result<Infallible, Refusal> 
             }
             !ready[at]
         });
-        workers.extend(forked);
+        judges = judges
+            .into_iter()
+            .filter_map(|judge| {
+                at += 1;
+                if ready[at] { judge.go_on(prepared) } else { Some(judge) }
+            })
+            .collect();
+        if let Some((worker, judge)) = forked {
+            workers.push(worker);
+            judges.extend(judge.map(Judge::Wanted));
+        }
     }
 }
 
@@ -231,13 +300,13 @@ fn leave(workers: &[Live]) -> ! {
     exit_now(0)
 }
 
-/// Forks a worker and hands its ends to the application.
+/// Forks a worker and hands its ends to the application. Gives also the socket by which the worker asks for a judge, where it may.
 fn fork_worker(
     setup: &Setup<'_>,
     control: &OwnedFd,
     wanted: Wanted,
     lane: Option<OwnedFd>,
-) -> Result<Live, (Step, io::Error)> {
+) -> Result<(Live, Option<OwnedFd>), (Step, io::Error)> {
     let (channel, channel_of_worker) = socket_pair(SocketType::STREAM).map_err(|error| (Step::Channel, error))?;
     // Sockets, since a pipe can be opened anew by way of `/proc`, and read by whoever was to write it.
     let one_way = || -> io::Result<(OwnedFd, OwnedFd)> {
@@ -248,18 +317,21 @@ fn fork_worker(
     let (status_of_application, status) = one_way().map_err(|error| (Step::Status, error))?;
     let captured = setup.plan.stdout == Stream::Capture || setup.plan.stderr == Stream::Capture;
     let output = if captured { Some(one_way().map_err(|error| (Step::Output, error))?) } else { None };
+    let judge = setup.plan.has_judge().then(|| socket_pair(SocketType::SEQPACKET)).transpose();
+    let judge = judge.map_err(|error| (Step::Channel, error))?;
     let template = rustix::process::getpid();
     match spawn::fork().map_err(|error| (Step::Fork, error))? {
         Side::Child => {
+            let judge = judge.as_ref().map(|(_, judge)| judge.as_fd());
             let output = output.as_ref().map(|(_, output)| output.as_fd());
             let lane = lane.as_ref().map(|lane| (lane.as_fd(), wanted.lane));
-            worker::main(setup, channel_of_worker.as_fd(), status.as_fd(), output, lane, template, wanted)
+            let ends = worker::Ends { channel: channel_of_worker.as_fd(), status: status.as_fd(), output, lane, judge };
+            worker::main(setup, ends, template, wanted)
         }
         Side::Parent(pid) => {
             let discard = |step| {
                 move |error| {
-                    let _ = rustix::process::kill_process(pid, Signal::KILL);
-                    let _ = rustix::process::waitid(WaitId::Pid(pid), WaitIdOptions::EXITED);
+                    discard(pid);
                     (step, error)
                 }
             };
@@ -277,7 +349,7 @@ fn fork_worker(
             let ends = [number(&channel_of_worker), output.as_ref().map_or(0, |(_, output)| number(output))];
             let spawned = Spawned::Worker { stay: wanted.stay, lane: size, ends };
             send(control, &spawned, &fds).map_err(discard(Step::Send))?;
-            Ok(Live { pidfd, status })
+            Ok((Live { pidfd, status }, judge.map(|(judge, _)| judge)))
         }
     }
 }

@@ -22,7 +22,7 @@ use super::leisure::{Leisure, Look};
 use super::room::Room;
 use crate::crossing;
 use crate::entry::{Entry, Reply, Request};
-use crate::message::worker_descriptor::{CHANNEL, LANE, STATUS, STREAMS};
+use crate::message::worker_descriptor::{CHANNEL, JUDGE, LANE, STATUS, STREAMS};
 use crate::message::{Ended, Stay, Wanted};
 use crate::plan::{Plan, Stream};
 use crate::support::Layer;
@@ -65,19 +65,22 @@ impl EntryTable {
 /// How much of a call is received at once, head and all.
 const FIRST: usize = 4096;
 
+/// A worker's ends of what connects it, under whatever numbers its template has them.
+#[derive(Clone, Copy)]
+pub(super) struct Ends<'a> {
+    pub(super) channel: BorrowedFd<'a>,
+    /// Where the template is going to say how it ended; the worker itself has it only until its last step is taken.
+    pub(super) status: BorrowedFd<'a>,
+    pub(super) output: Option<BorrowedFd<'a>>,
+    /// With its size.
+    pub(super) lane: Option<(BorrowedFd<'a>, u64)>,
+    /// Where it asks for modes and times.
+    pub(super) judge: Option<BorrowedFd<'a>>,
+}
+
 /// From the fork to the end of the process. Up to the first byte of a call this is the *setup* window, from then on *confined*.
-///
-/// `status` is where the template is going to say how it ended; the worker itself has it only until its last step is taken.
-pub(super) fn main(
-    setup: &Setup<'_>,
-    channel: BorrowedFd<'_>,
-    status: BorrowedFd<'_>,
-    output: Option<BorrowedFd<'_>>,
-    lane: Option<(BorrowedFd<'_>, u64)>,
-    template: Pid,
-    wanted: Wanted,
-) -> ! {
-    let (channel, lane) = match last_step(setup, channel, status, output, lane, template) {
+pub(super) fn main(setup: &Setup<'_>, ends: Ends<'_>, template: Pid, wanted: Wanted) -> ! {
+    let (channel, lane) = match last_step(setup, ends, template) {
         Ok(places) => places,
         Err((status, error)) => {
             // It has not read a call, nor will it: the application makes it on another worker, or says why there is none.
@@ -119,20 +122,22 @@ pub(super) fn main(
 /// An error comes with the descriptor to report it on.
 fn last_step<'a>(
     setup: &Setup<'_>,
-    channel: BorrowedFd<'_>,
-    status: BorrowedFd<'a>,
-    output: Option<BorrowedFd<'_>>,
-    lane: Option<(BorrowedFd<'_>, u64)>,
+    ends: Ends<'a>,
     template: Pid,
 ) -> Result<(OwnedFd, Option<Lane>), (BorrowedFd<'a>, io::Error)> {
-    // Lifted out of the way first, for it may have the number of one of the others.
-    let lift = |(lane, size)| rustix::io::fcntl_dupfd_cloexec(lane, LANE + 1).map(|lane| (lane, size));
-    let lane = lane.map(lift).transpose().map_err(|errno| (status, errno.into()))?;
+    let Ends { channel, status, output, .. } = ends;
+    // Lifted out of the way first, for each may have the number of one of the others.
+    let lift = |fd| rustix::io::fcntl_dupfd_cloexec(fd, JUDGE + 1);
+    let lane = ends.lane.map(|(lane, size)| lift(lane).map(|lane| (lane, size))).transpose();
+    let lane = lane.map_err(|errno| (status, errno.into()))?;
+    let judge = ends.judge.map(lift).transpose().map_err(|errno| (status, errno.into()))?;
     let channel = take_places(setup, channel, output).map_err(|error| (status, error))?;
     let status_here = place(status, STATUS).map_err(|error| (status, error))?;
     let lane = lane.map(|(lane, size)| place(lane.as_fd(), LANE).map(|lane| (lane, size))).transpose();
     let mut lane = lane.map_err(|error| (status, error))?;
-    let confined = confine(setup, template, &mut lane);
+    let judge = judge.map(|judge| place(judge.as_fd(), if lane.is_some() { JUDGE } else { LANE })).transpose();
+    let judge = judge.map_err(|error| (status, error))?;
+    let confined = confine(setup, template, &mut lane, judge);
     match confined {
         // Closed: what runs from here on is not to be believed.
         Ok(()) => drop(status_here),
@@ -163,7 +168,12 @@ fn take_places(setup: &Setup<'_>, channel: BorrowedFd<'_>, output: Option<Borrow
 }
 
 /// Lets go of everything that the template had, and enters what only a worker is under.
-fn confine(setup: &Setup<'_>, template: Pid, lane: &mut Option<(OwnedFd, u64)>) -> io::Result<()> {
+fn confine(
+    setup: &Setup<'_>,
+    template: Pid,
+    lane: &mut Option<(OwnedFd, u64)>,
+    mut judge: Option<OwnedFd>,
+) -> io::Result<()> {
     // In a pid namespace the template's end is the worker's in any case; elsewhere it may have ended before this was said.
     let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
     if rustix::process::getppid() != Some(template) {
@@ -173,14 +183,16 @@ fn confine(setup: &Setup<'_>, template: Pid, lane: &mut Option<(OwnedFd, u64)>) 
     // By a descriptor of the template's, which is closed next.
     setup.own_domain.map_or(Ok(()), OwnDomain::enter)?;
     if setup.plan.layers.has(Layer::Hygiene) {
-        close_from(if lane.is_some() { LANE + 1 } else { STATUS + 1 })?;
+        close_from(STATUS + 1 + i32::from(lane.is_some()) + i32::from(judge.is_some()))?;
     }
     if setup.plan.layers.has(Layer::Limits) {
-        // Where the kernel lets it, beyond what the function may number: it is none of its descriptors.
-        if let (Some((lane, _)), Some(Ok(beyond))) = (lane, setup.plan.files.map(i32::try_from))
-            && let Ok(moved) = rustix::io::fcntl_dupfd_cloexec(&*lane, beyond.max(LANE + 1))
-        {
-            *lane = moved;
+        // Where the kernel lets them, beyond what the function may number: they are none of its descriptors.
+        if let Some(Ok(beyond)) = setup.plan.files.map(i32::try_from) {
+            for fd in lane.iter_mut().map(|(lane, _)| lane).chain(&mut judge) {
+                if let Ok(moved) = rustix::io::fcntl_dupfd_cloexec(&*fd, beyond.max(JUDGE + 1)) {
+                    *fd = moved;
+                }
+            }
         }
         limits::limit_files(setup.plan).map_err(|refusal| io::Error::from_raw_os_error(refusal.errno))?;
         if let Some(seconds) = setup.plan.cpu_seconds {
@@ -189,6 +201,9 @@ fn confine(setup: &Setup<'_>, template: Pid, lane: &mut Option<(OwnedFd, u64)>) 
     }
     if let Some(filter) = setup.filter {
         sigsys::arm(handler_mode(&shape(setup.plan)), report_violation);
+        if let Some(judge) = judge {
+            sigsys::ask_of(judge);
+        }
         let pid = rustix::process::getpid().as_raw_nonzero().get();
         seccomp::install(filter.clone().of(pid.unsigned_abs()))?;
     }

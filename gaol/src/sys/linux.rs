@@ -7,6 +7,7 @@ pub(crate) mod family;
 pub(crate) mod groundwork;
 pub(crate) mod hygiene;
 pub(crate) mod identity;
+pub(crate) mod inodes;
 pub(crate) mod landlock;
 pub(crate) mod limits;
 pub(crate) mod namespaces;
@@ -53,6 +54,8 @@ pub(crate) struct Confined {
     pub(crate) listener: Option<OwnedFd>,
     /// What each worker is to enter beside that, where there is Landlock.
     pub(crate) own_domain: Option<OwnDomain>,
+    /// The kernel's list of the mounts of a private root, where modes and times are judged by it.
+    pub(crate) mounts: Option<OwnedFd>,
 }
 
 /// Enters every layer of `plan`, then checks that they hold. This cannot be undone.
@@ -74,10 +77,10 @@ pub(crate) fn enter(plan: &Plan, ids: Ids, groundwork: Option<Groundwork>) -> Re
     };
     groundwork.check(plan)?;
     let ruleset = if plan.layers.has(Layer::Landlock) { landlock::prepare(plan, abi)? } else { None };
-    let ruleset = if plan.layers.has(Layer::Namespaces) {
+    let (ruleset, mounts) = if plan.layers.has(Layer::Namespaces) {
         namespaces::enter(plan, groundwork.root.take(), ruleset)?
     } else {
-        landlock::grant_paths(plan, ruleset, Opening::Name)?
+        (landlock::grant_paths(plan, ruleset, Opening::Name)?, None)
     };
     if plan.layers.has(Layer::Capabilities) {
         capabilities::drop_all()?;
@@ -106,7 +109,7 @@ pub(crate) fn enter(plan: &Plan, ids: Ids, groundwork: Option<Groundwork>) -> Re
     probe::canaries(plan, landlocked)?;
     let layers = if landlocked { plan.layers } else { plan.layers.without(Layer::Landlock) };
     let entered = Entered { layers, landlock_abi: if landlocked { abi.version } else { 0 } };
-    Ok(Confined { entered, listener, own_domain })
+    Ok(Confined { entered, listener, own_domain, mounts })
 }
 
 /// Puts the process under the template's filter. Gives the listener of one that asks.

@@ -229,15 +229,18 @@ fn metadata(act: MetadataAct, world: &World<'_>) -> Rule {
             world.tell(&path(Target::Readable), true)?;
             errno(libc::EFAULT)
         }
-        M::Chmod(_) | M::OldChmod(_) | M::Fchmodat2(_) | M::Touch(_) | M::OldUtime(_) => world.changes_mode(),
+        M::Chmod(target) | M::OldChmod(target) | M::Fchmodat2(target) | M::Touch(target) | M::OldUtime(target) => {
+            world.changes_mode_by_path(&path(target))
+        }
         M::Chown(_) | M::OldLchown(_) => world.is_answered_to_programs(EPERM),
         M::FileChown(target) => {
             world.open(&path(target), Open::Read)?;
             errno(EPERM)
         }
         M::FileChmod(target) => {
+            let real = world.reach(&path(target), true);
             world.open(&path(target), Open::Read)?;
-            world.changes_mode_of(Ok(()), false)
+            world.changes_mode_of(&real?)
         }
     }
 }
@@ -580,8 +583,8 @@ fn hand(act: HandAct, world: &World<'_>) -> Rule {
             has(Hand::WriteFile)
         }
         // Its mode and its times are the application's, whatever else the profile grants.
-        H::Chmod => world.changes_mode_of(has(Hand::ReadFile), true),
-        H::Touch => world.changes_mode(),
+        H::Chmod => world.mode_of_handed(has(Hand::ReadFile), true),
+        H::Touch => world.times_of_handed(has(Hand::ReadFile)),
         H::Chown | H::SpliceOut => errno(EPERM),
         H::SetAttribute => world.attributes(),
         H::LockOut => {
@@ -729,8 +732,8 @@ fn combined(act: CombinedAct, world: &World<'_>) -> Rule {
     let handed = world.profile.handed;
     let is_open = |on: On| if on == On::Handed && handed == Handed::Nothing { errno(EBADF) } else { Ok(()) };
     match act {
-        C::Chmod(on) => world.changes_mode_of(is_open(on), false),
-        C::Touch(_) => world.changes_mode(),
+        C::Chmod(on) => world.mode_of_handed(is_open(on), false),
+        C::Touch(on) => world.times_of_handed(is_open(on)),
         C::LockOut(on) => {
             world.locks_out()?;
             is_open(on)

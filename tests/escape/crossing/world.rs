@@ -339,23 +339,38 @@ impl<'a> World<'a> {
         Err(at(EACCES))
     }
 
-    // Modes and times, which are nobody's to change: whoever asks for the mode that a file has already, as `std::fs::copy` does, has it.
+    // Modes and times: of what is beneath a grant to write, and not of the granted directory itself. Programs have nobody to ask.
 
-    /// Of what is named by a path.
-    pub(crate) fn changes_mode(&self) -> Rule {
-        if self.profile.exec { Err(at(EPERM)) } else { self.refused(EPERM) }
-    }
-
-    /// Of what a descriptor is of, if there is one.
-    pub(crate) fn changes_mode_of(&self, is_open: Rule, has_it: bool) -> Rule {
+    fn asks_for_modes(&self) -> Rule {
         match (self.may_write(), self.profile.exec) {
+            (true, false) => Ok(()),
             (true, true) => Err(at(EPERM)),
-            (true, false) => {
-                is_open?;
-                if has_it { Ok(()) } else { self.refused(EPERM) }
-            }
             (false, _) => self.refused(EPERM),
         }
+    }
+
+    pub(crate) fn changes_mode_of(&self, real: &Path) -> Rule {
+        self.asks_for_modes()?;
+        let is_beneath = self.covering(real).any(|grant| grant.write && grant.path != real);
+        if is_beneath { Ok(()) } else { self.refused(EPERM) }
+    }
+
+    pub(crate) fn changes_mode_by_path(&self, path: &Path) -> Rule {
+        self.asks_for_modes()?;
+        self.changes_mode_of(&self.reach(path, true)?)
+    }
+
+    /// What was handed over, or is not there: `same` is that it has that mode already, which whoever copies a file asks for.
+    pub(crate) fn mode_of_handed(&self, handed: Rule, same: bool) -> Rule {
+        self.asks_for_modes()?;
+        handed?;
+        if same { Ok(()) } else { self.refused(EPERM) }
+    }
+
+    pub(crate) fn times_of_handed(&self, handed: Rule) -> Rule {
+        self.asks_for_modes()?;
+        handed?;
+        self.refused(EPERM)
     }
 
     /// Making holes in files, which is writing.

@@ -79,11 +79,13 @@ pub(crate) fn prepare() -> Result<Prepared, Refusal> {
 
 /// Makes the private root of a process that was isolated hold what is granted, and nothing else. The paths are added to `ruleset` on the way,
 /// by the very descriptors that are bound into the root.
+///
+/// Where somebody is going to judge by them, also gives the kernel's list of the mounts in it.
 pub(crate) fn enter(
     plan: &Plan,
     prepared: Option<Prepared>,
     mut ruleset: Option<Preparing>,
-) -> Result<Option<Preparing>, Refusal> {
+) -> Result<(Option<Preparing>, Option<OwnedFd>), Refusal> {
     let (root, old) = match prepared {
         Some(Prepared { root, old }) => (Some(root), old),
         None => (None, open_root()?),
@@ -123,8 +125,15 @@ pub(crate) fn enter(
         set_attributes(root.as_fd(), libc::MOUNT_ATTR_RDONLY | HARMLESS, false)
             .map_err(refused_io("mount_setattr(root)"))?;
     }
+    let mounts = if plan.has_judge() { Some(list_mounts(&old)?) } else { None };
     leave_old(&root)?;
-    Ok(ruleset)
+    Ok((ruleset, mounts))
+}
+
+/// Opens the list of the mounts that are seen from the root. It is read when it is needed, and lists those that are there then.
+fn list_mounts(old: &OwnedFd) -> Result<OwnedFd, Refusal> {
+    rustix::fs::openat(old, c"proc/self/mountinfo", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+        .map_err(refused("open /proc/self/mountinfo"))
 }
 
 fn open_root() -> Result<OwnedFd, Refusal> {

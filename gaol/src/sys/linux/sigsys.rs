@@ -1,8 +1,9 @@
 //! Answers, inside the child, the system calls that a filter traps.
 //!
-//! Three kinds of call end here. The *stat family*, where nothing but Landlock stands behind a path: Landlock does not
+//! Four kinds of call end here. The *stat family*, where nothing but Landlock stands behind a path: Landlock does not
 //! judge stat, but it judges open, so the handler opens the path and tells what it opened ([`stat`]). *listen*, where
-//! somebody outside has to look at the socket: the handler lets them while it asks ([`listen`]). And, with
+//! somebody outside has to look at the socket: the handler lets them while it asks ([`listen`]). *Modes and times*,
+//! which somebody outside of the worker judges and changes ([`inodes`]). And, with
 //! `violation = "kill"`, every call that is refused: the handler reports it and ends the worker.
 //!
 //! The handler runs in the confined child, between two instructions of hostile code. It decides nothing: what it may
@@ -18,9 +19,11 @@
 
 use std::ffi::{c_int, c_void};
 use std::io;
+use std::os::fd::{BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU8, Ordering};
 
+mod inodes;
 mod listen;
 mod stat;
 #[cfg(test)]
@@ -52,6 +55,8 @@ const WRITE: u8 = 2;
 const KILL: u8 = 4;
 
 static MODE: AtomicU8 = AtomicU8::new(0);
+static JUDGE: AtomicI32 = AtomicI32::new(NOBODY);
+const NOBODY: RawFd = -1;
 static REPORT: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
 
 /// `si_code` of a signal that a filter has caused.
@@ -95,6 +100,18 @@ pub(crate) fn arm(mode: Mode, report: Report) {
     MODE.store(bits.into_iter().filter(|(on, _)| *on).map(|(_, bit)| bit).sum(), Ordering::Release);
 }
 
+/// Has the handler ask for modes and times by this socket, for as long as the process lives.
+pub(crate) fn ask_of(judge: OwnedFd) {
+    JUDGE.store(judge.into_raw_fd(), Ordering::Release);
+}
+
+fn judge() -> Option<BorrowedFd<'static>> {
+    let judge = JUDGE.load(Ordering::Acquire);
+    // SAFETY: `ask_of` has given up an open descriptor, which stays open unless hostile code has closed or replaced it: then what that code
+    // has put there gets a message which it could have sent itself.
+    (judge != NOBODY).then(|| unsafe { BorrowedFd::borrow_raw(judge) })
+}
+
 fn mode() -> Mode {
     let bits = MODE.load(Ordering::Acquire);
     Mode { judged: bits & JUDGED != 0, write: bits & WRITE != 0, kill: bits & KILL != 0 }
@@ -135,7 +152,12 @@ extern "C" fn handle(_signal: c_int, info: *mut libc::siginfo_t, context: *mut c
     let registers = unsafe { &mut (*context.cast::<libc::ucontext_t>()).uc_mcontext };
     let call = call_in(registers);
     let mode = mode();
-    let answer = if listen::is_asked(&call) { listen::answer(&call) } else { stat::answer(&call, mode) };
+    let answer = match inodes::asked(&call) {
+        Ok(Some((place, change))) => inodes::answer(&place, change, mode, judge()),
+        Ok(None) if listen::is_asked(&call) => listen::answer(&call),
+        Ok(None) => stat::answer(&call, mode),
+        Err(refusal) => Err(refusal),
+    };
     let result = match answer {
         Ok(()) => 0,
         Err(Refusal::Errno(errno)) => -i64::from(errno),

@@ -16,7 +16,6 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path;
-use std::ptr;
 use std::sync::OnceLock;
 
 use super::{Call, Mode, Refusal};
@@ -48,17 +47,16 @@ enum Question {
     Access { mode: u32 },
     ReadLink,
     ChangeDirectory,
-    ChangeMode { wanted: u32 },
 }
 
 /// The path of a trapped call, and how to look at it.
-struct Place {
-    directory: RawFd,
-    path: *const c_char,
+pub(super) struct Place {
+    pub(super) directory: RawFd,
+    pub(super) path: *const c_char,
     /// A symbolic link at the end stands for what it names.
-    follow: bool,
+    pub(super) follow: bool,
     /// An empty path stands for `directory`.
-    empty: bool,
+    pub(super) empty: bool,
 }
 
 /// What was found in a place.
@@ -80,9 +78,6 @@ pub(super) fn answer(call: &Call, mode: Mode) -> Result<(), Refusal> {
         return Err(libc::EPERM.into());
     }
     let (place, question) = asked(call)?;
-    if let Question::ChangeMode { wanted } = question {
-        return agree_to_mode(&place, wanted, mode);
-    }
     let found = if mode.judged { find(&place, mode) } else { find_empty(&place) }?;
     match question {
         Question::Stat { buffer } => tell_stat(&found, buffer),
@@ -93,7 +88,6 @@ pub(super) fn answer(call: &Call, mode: Mode) -> Result<(), Refusal> {
             Found::Link { .. } => libc::EACCES,
             _ => libc::EINVAL,
         })),
-        Question::ChangeMode { .. } => Err(Refusal::Violation),
         Question::ChangeDirectory => match found {
             Found::Opened(directory) => {
                 checked(|| {
@@ -106,9 +100,6 @@ pub(super) fn answer(call: &Call, mode: Mode) -> Result<(), Refusal> {
         },
     }
 }
-
-/// Not in libc for every target.
-const SYS_FCHMODAT2: libc::c_long = 452;
 
 /// What std and libc open by themselves to size their pools, and do without.
 const HABITS: &[&CStr] = &[
@@ -179,18 +170,6 @@ fn asked(call: &Call) -> Result<(Place, Question), Refusal> {
         }
         libc::SYS_readlinkat => (Place { follow: false, ..at(0, FOLLOW_ONLY) }, size(arguments[3])?),
         libc::SYS_chdir => (here(true), Question::ChangeDirectory),
-        libc::SYS_fchmod => {
-            let itself = Place { directory: int(arguments[0]), path: ptr::null(), follow: true, empty: true };
-            (itself, Question::ChangeMode { wanted: int(arguments[1]).cast_unsigned() })
-        }
-        libc::SYS_fchmodat => (at(0, FOLLOW_ONLY), Question::ChangeMode { wanted: int(arguments[2]).cast_unsigned() }),
-        SYS_FCHMODAT2 => {
-            let flags = int(arguments[3]);
-            only(flags, libc::AT_SYMLINK_NOFOLLOW | libc::AT_EMPTY_PATH)?;
-            (at(0, flags), Question::ChangeMode { wanted: int(arguments[2]).cast_unsigned() })
-        }
-        #[cfg(target_arch = "x86_64")]
-        libc::SYS_chmod => (here(true), Question::ChangeMode { wanted: int(arguments[1]).cast_unsigned() }),
         #[cfg(target_arch = "x86_64")]
         libc::SYS_stat => (here(true), Question::Stat { buffer: arguments[1] as *mut libc::stat }),
         #[cfg(target_arch = "x86_64")]
@@ -203,21 +182,22 @@ fn asked(call: &Call) -> Result<(Place, Question), Refusal> {
     })
 }
 
-/// Nothing changes a mode here. But who asks for the one that a file has already, as `std::fs::copy` does of each
-/// file that it has made, has what it asks for.
-fn agree_to_mode(place: &Place, wanted: u32, mode: Mode) -> Result<(), Refusal> {
-    if !mode.write {
-        return Err(Refusal::Violation);
-    }
+/// Whether a file that can be opened has this mode.
+pub(super) fn has_mode(place: &Place, wanted: u32) -> Result<bool, c_int> {
     let found = match place.path.is_null() {
         true => Found::Itself(place.directory),
-        false => open(place.directory, place.path, libc::O_RDONLY)
-            .or_else(|_| open(place.directory, place.path, libc::O_WRONLY))
-            .map(Found::Opened)
-            .map_err(|_| Refusal::Violation)?,
+        false => {
+            let follow = if place.follow { 0 } else { libc::O_NOFOLLOW };
+            let opened = [libc::O_RDONLY, libc::O_WRONLY].map(|access| access | follow);
+            let mut opened = opened.into_iter().map(|flags| open(place.directory, place.path, flags));
+            match opened.find_map(Result::ok) {
+                Some(opened) => Found::Opened(opened),
+                None => return Ok(false),
+            }
+        }
     };
     let stat = stat_of(&found)?;
-    if stat.st_mode & 0o7777 == wanted & 0o7777 { Ok(()) } else { Err(Refusal::Violation) }
+    Ok(stat.st_mode & 0o7777 == wanted & 0o7777)
 }
 
 /// Without a file operation, only a descriptor has metadata.
@@ -396,7 +376,7 @@ fn stat_into(descriptor: RawFd, buffer: *mut libc::stat) -> Result<(), c_int> {
     checked(|| unsafe { libc::syscall(libc::SYS_fstat, descriptor, buffer) }).map(drop)
 }
 
-fn open(directory: RawFd, path: *const c_char, flags: c_int) -> Result<OwnedFd, c_int> {
+pub(super) fn open(directory: RawFd, path: *const c_char, flags: c_int) -> Result<OwnedFd, c_int> {
     // SAFETY: the kernel reads the path, and answers EFAULT where nothing can be read.
     let opened = checked(|| unsafe { libc::syscall(libc::SYS_openat, directory, path, flags | QUIETLY, 0) })?;
     // SAFETY: the kernel has just made the descriptor for us.
@@ -416,7 +396,7 @@ fn is_empty(path: *const c_char) -> Result<bool, c_int> {
 
 /// EFAULT if the byte cannot be read. The kernel reads eight, a signal mask, before it finds that there is no such
 /// way to set it; aligned, they lie in one page.
-fn check_readable(address: u64) -> Result<(), c_int> {
+pub(super) fn check_readable(address: u64) -> Result<(), c_int> {
     const NO_SUCH_WAY: c_int = 99;
     let mask = address & !7;
     // SAFETY: the kernel checks the address, and changes nothing.
@@ -433,7 +413,7 @@ fn check_writable(bytes: *mut u8) -> Result<(), c_int> {
 }
 
 /// A path of the caller, copied once: another thread may change it.
-struct Path {
+pub(super) struct Path {
     bytes: [u8; Self::MOST],
     length: usize,
 }
@@ -441,6 +421,33 @@ struct Path {
 impl Path {
     /// PATH_MAX, the NUL included.
     const MOST: usize = 4096;
+
+    pub(super) fn empty() -> Self {
+        Self { bytes: [0; Self::MOST], length: 0 }
+    }
+
+    /// Copies a path that the kernel has not looked at. It ends with a NUL.
+    pub(super) fn fill(&mut self, path: *const c_char) -> Result<(), c_int> {
+        const SMALLEST_PAGE: usize = 4096;
+        for length in 0..Self::MOST {
+            let at = path.wrapping_add(length);
+            if length == 0 || at.addr().is_multiple_of(SMALLEST_PAGE) {
+                check_readable(at.addr() as u64)?;
+            }
+            // SAFETY: the kernel has just read in its page.
+            let byte = unsafe { at.read_volatile() } as u8;
+            self.bytes[length] = byte;
+            if byte == 0 {
+                self.length = length;
+                return Ok(());
+            }
+        }
+        Err(libc::ENAMETOOLONG)
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
 
     /// To be called after the kernel has read the path, so that it can be read.
     fn copy(path: *const c_char) -> Result<Self, c_int> {
@@ -517,6 +524,6 @@ fn checked(call: impl Fn() -> libc::c_long) -> Result<libc::c_long, c_int> {
 }
 
 /// A kernel `int` in a register.
-fn int(register: u64) -> c_int {
+pub(super) fn int(register: u64) -> c_int {
     (register as u32).cast_signed()
 }

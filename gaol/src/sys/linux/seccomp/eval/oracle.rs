@@ -52,7 +52,12 @@ pub(super) fn in_worker(shape: &Watched, call: &Call) -> Answer {
     // CPU FSIZE DATA NOFILE AS
     let lowers_limits = || shape.narrows() && matches!(low(1), 0 | 1 | 2 | 7 | 9);
     let itself = low(0) == PID;
+    // Who judges modes and times for a worker is the template's child, and under no more than its filter.
+    let is_judged = shape.paths() != Paths::None && shape.write() && !shape.exec() && !shape.narrows();
     let allowed = match name {
+        "fchmod" | "fchmodat2" | "utimensat" if is_judged => return Answer::Trap,
+        "readlinkat" if is_judged && shape.paths() == Paths::Judged => return Answer::Trap,
+        "openat2" if is_judged => return Answer::Errno(ENOSYS),
         "pidfd_open" => return Answer::Errno(ENOSYS),
         // Once, and by gaol's own code.
         "landlock_restrict_self" if !shape.narrows() => return Answer::Errno(ENOSYS),
@@ -100,6 +105,8 @@ pub(super) fn in_template(shape: &Watched, call: &Call) -> Answer {
     let allowed_or = |allowed: bool, errno: i32| if allowed { Answer::Allow } else { Answer::Errno(errno) };
     let has_paths = || shape.paths() != Paths::None;
     let writes = || has_paths() && shape.write();
+    // By a child of the template, which an application has not got.
+    let is_judged = || writes() && !shape.exec() && !shape.narrows();
     // A new thread, and where programs may be run a new process.
     let one_more = || match shape.threads() {
         Gate::Closed => Answer::Errno(EAGAIN),
@@ -125,6 +132,8 @@ pub(super) fn in_template(shape: &Watched, call: &Call) -> Answer {
 
         // Never, whatever the profile says of violations.
         "ptrace" | "bpf" | "userfaultfd" => Answer::Kill,
+        "openat2" | "fchmod" | "fchmodat2" | "utimensat" if is_judged() => Answer::Allow,
+        "readlinkat" if is_judged() && shape.paths() == Paths::Judged => Answer::Allow,
         "clone3" | "openat2" | "pidfd_getfd" | "process_vm_readv" | "memfd_create" | "io_uring_setup"
         | "io_uring_enter" | "io_uring_register" | "futex_waitv" | "futex_wake" | "futex_wait" | "futex_requeue" => {
             Answer::Errno(ENOSYS)
@@ -292,7 +301,7 @@ pub(super) fn in_template(shape: &Watched, call: &Call) -> Answer {
         "fallocate" | "sync_file_range" => allowed_if(writes()),
         "flock" => allowed_if(writes() || has_paths() && matches!(low(1), 1 | 5 | 8)),
 
-        // Modes and times. Neither Landlock nor a mount knows whether a descriptor is one that was handed over.
+        // Modes and times. Neither Landlock nor a mount knows whether a descriptor is one that was handed over; a worker's judge does.
         "fchmod" | "fchmodat" | "fchmodat2" | "chmod" | "utimensat" | "utime" | "utimes" | "futimesat" if writes() => {
             if shape.exec() {
                 Answer::Errno(EPERM)

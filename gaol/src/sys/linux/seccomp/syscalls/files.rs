@@ -29,8 +29,8 @@ fn looking(table: &mut Table, shape: &Shape) {
             table.always(libc::SYS_statx, Handle);
             return;
         }
-        Paths::Visible => stat_family(table, Allow),
-        Paths::Judged => stat_family(table, Handle),
+        Paths::Visible => stat_family(table, shape, Allow),
+        Paths::Judged => stat_family(table, shape, Handle),
     }
     table.allow(&[
         libc::SYS_getdents64, // of a directory that was opened
@@ -66,9 +66,11 @@ const STAT_FAMILY: &[c_long] = &[
     libc::SYS_readlink,
 ];
 
-fn stat_family(table: &mut Table, action: Action) {
+fn stat_family(table: &mut Table, shape: &Shape, action: Action) {
     for call in STAT_FAMILY {
-        table.always(*call, action);
+        // By what the kernel calls a descriptor a judge finds the way to it.
+        let of_judge = *call == libc::SYS_readlinkat && has_judge(shape);
+        table.always(*call, if of_judge { Allow } else { action });
     }
 }
 
@@ -82,8 +84,8 @@ const ACCESS_MODE: u32 = 3;
 const UNNAMED: u32 = 0o20_000_000;
 
 fn opening(table: &mut Table, shape: &Shape) {
-    // Its flags are in memory. Callers fall back to openat.
-    table.always(libc::SYS_openat2, Answer(ENOSYS));
+    // Its flags are in memory. Callers fall back to openat. A judge opens by name alone.
+    table.always(libc::SYS_openat2, if has_judge(shape) { Allow } else { Answer(ENOSYS) });
     if shape.paths == Paths::None {
         return;
     }
@@ -152,11 +154,34 @@ fn changing(table: &mut Table, shape: &Shape) {
         table.choose(libc::SYS_creat, [ordinary(argument(1))], Refuse(EPERM));
     }
     for call in MODES_AND_TIMES {
-        // A mode is not kept off a file by Landlock, and a mount knows nothing of a descriptor that came from elsewhere. The handler agrees to
-        // the mode that a file has already, which std::fs::copy asks for; programs have none.
-        table.always(*call, if shape.exec { Answer(EPERM) } else { Handle });
+        // A mount does not keep a mode off a file whose descriptor came from elsewhere, nor does Landlock. A worker's judge does, and asks the
+        // kernel by these. Programs have no handler that could ask it.
+        let of_template = if has_judge(shape) && OF_JUDGE.contains(call) { Allow } else { Handle };
+        table.always(*call, if shape.exec { Answer(EPERM) } else { of_template });
     }
 }
+
+/// What a template may call for its worker's judge, which is its child, and its workers may not.
+pub(super) fn of_judge(table: &mut Table, shape: &Shape) {
+    if !has_judge(shape) {
+        return;
+    }
+    for call in OF_JUDGE {
+        table.always(*call, Handle);
+    }
+    table.always(libc::SYS_openat2, Answer(ENOSYS));
+    if shape.paths == Paths::Judged {
+        table.always(libc::SYS_readlinkat, Handle);
+    }
+}
+
+/// An application has no template that could fork a judge.
+fn has_judge(shape: &Shape) -> bool {
+    shape.paths != Paths::None && shape.write && !shape.exec && !shape.narrows
+}
+
+/// By what a judge changes a mode and times.
+const OF_JUDGE: &[c_long] = &[libc::SYS_fchmod, SYS_FCHMODAT2, libc::SYS_utimensat];
 
 /// What a file is created with.
 fn ordinary(mode: Argument) -> Rule {

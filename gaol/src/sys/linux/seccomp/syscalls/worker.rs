@@ -5,7 +5,7 @@
 use libc::{EAGAIN, EINVAL, ENOSYS, EPERM};
 
 use super::processes::FORK;
-use super::{bits, sockets};
+use super::{bits, files, sockets};
 use crate::sys::linux::seccomp::rule::Action::{Allow, Answer, Refuse};
 use crate::sys::linux::seccomp::rule::{Condition, Table, argument, when};
 use crate::sys::linux::seccomp::{Gate, Shape};
@@ -18,6 +18,7 @@ pub(in crate::sys::linux::seccomp) fn worker(shape: &Shape, pid: u32) -> Table {
     } else {
         single(&mut table, shape, pid);
     }
+    files::of_judge(&mut table, shape);
     // As if it did not exist, like pidfd_getfd: Go, Python and tokio wait for their children by id.
     table.always(libc::SYS_pidfd_open, Answer(ENOSYS));
     table.always(libc::SYS_pidfd_send_signal, Refuse(EPERM));
