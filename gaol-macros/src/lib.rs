@@ -57,7 +57,7 @@ use crate::report::Report;
 /// | `files` | a count | open descriptors | `256` |
 /// | `threads` | a count | threads at once, and with `exec` processes | `64` |
 /// | `file_size` | a size | largest file written | `"1GiB"` |
-/// | `reply` | a size | largest reply | `"64MiB"` |
+/// | `reply` | a size | largest reply; what is made of it may take eight times as much memory | `"64MiB"` |
 /// | `stdout` | `"capture"`, `"null"`, `"inherit"` | where standard output goes | `"capture"` |
 /// | `stderr` | `"capture"`, `"null"`, `"inherit"` | where standard error goes | `"capture"` |
 /// | `process` | `"fresh"`, `"exec"`, `"reused"` | a fork per call, a new program image per call, one worker kept | `"fresh"` |

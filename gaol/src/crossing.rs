@@ -9,12 +9,12 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
 
 use crate::entry::{Reply, Request};
 use crate::error::{Error, FunctionError};
 use crate::sys::shared::SharedReader;
-use crate::wire::codec::{self, Aside, DecodeError, EncodeError, Reader, Set, Writer};
+use crate::wire::codec::{self, Aside, Budget, DecodeError, EncodeError, Reader, Set, Writer};
 use crate::wire::descriptors::HandingOut;
 use crate::wire::{HEADER, Kind, descriptors};
 
@@ -107,7 +107,7 @@ impl Sent for CStr {
 #[derive(Debug)]
 pub struct ErrorCodec<E> {
     encode: fn(&E, u64) -> Reply,
-    decode: fn(&[u8]) -> Result<E, String>,
+    decode: fn(&[u8], Budget) -> Result<E, DecodeError>,
 }
 
 /// Picks the codec of an error type by autoref: `(&&&ErrorType::<E>::NEW).codec()` finds serde first, then
@@ -128,10 +128,7 @@ pub trait CodecSerde<E> {
 
 impl<E: Serialize + DeserializeOwned> CodecSerde<E> for &&ErrorType<E> {
     fn codec(&self) -> ErrorCodec<E> {
-        ErrorCodec {
-            encode: |error, cap| reply(Kind::Failed, error, cap),
-            decode: |bytes| codec::decode(bytes).map_err(|error| error.to_string()),
-        }
+        ErrorCodec { encode: |error, cap| reply(Kind::Failed, error, cap), decode: codec::decode_within }
     }
 }
 
@@ -175,8 +172,8 @@ impl<E: Display + 'static> CodecDisplay<E> for ErrorType<E> {
     }
 }
 
-fn only_words<E>(_bytes: &[u8]) -> Result<E, String> {
-    Err("an error of this type crosses in words only".to_owned())
+fn only_words<E>(_bytes: &[u8], _budget: Budget) -> Result<E, DecodeError> {
+    Err(DecodeError::custom("an error of this type crosses in words only"))
 }
 
 fn words(messages: Vec<&str>, cap: u64) -> Reply {
@@ -225,7 +222,8 @@ pub fn serve<A, R: Returned>(
         reader.end().map(|()| arguments)
     };
     // What was shared is in the arguments afterwards.
-    let mut arguments = match read_beside(arguments, aside, descriptors, whole) {
+    // The arguments are the application's own, and what they take is under the worker's limit of memory.
+    let mut arguments = match read_beside(arguments, aside, descriptors, Budget::UNLIMITED, whole) {
         Ok(arguments) => arguments,
         Err(error) => return undecodable(&error),
     };
@@ -268,10 +266,11 @@ fn read_beside<T>(
     bytes: &[u8],
     aside: Option<SharedReader>,
     descriptors: Vec<OwnedFd>,
+    budget: Budget,
     read: impl FnOnce(&mut Reader<'_>) -> Result<T, DecodeError>,
 ) -> Result<T, DecodeError> {
     let mut beside = Beside { aside, _descriptors: descriptors::hand_out(descriptors) };
-    let value = read(&mut beside.reader(bytes));
+    let value = read(&mut beside.reader(bytes, budget));
     beside.end();
     value
 }
@@ -283,8 +282,8 @@ struct Beside {
 }
 
 impl Beside {
-    fn reader<'a>(&'a mut self, bytes: &'a [u8]) -> Reader<'a> {
-        Reader::new(bytes, self.aside.as_mut().map(|aside| aside as &mut dyn Set))
+    fn reader<'a>(&'a mut self, bytes: &'a [u8], budget: Budget) -> Reader<'a> {
+        Reader::new(bytes, self.aside.as_mut().map(|aside| aside as &mut dyn Set), budget)
     }
 
     /// A function of its own, for what it drops is code that not every function needs an instance of.
@@ -312,6 +311,8 @@ pub(crate) enum Meaning<T, E> {
     FunctionError(E),
     Words(FunctionError),
     Undecodable(String),
+    /// It was being decoded when the time of the call was over.
+    Late,
 }
 
 /// What came back whole, in answer to this call.
@@ -320,6 +321,8 @@ pub(crate) struct Back {
     pub(crate) payload: Vec<u8>,
     pub(crate) aside: Option<SharedReader>,
     pub(crate) descriptors: Vec<OwnedFd>,
+    /// What decoding it may cost.
+    pub(crate) budget: Budget,
 }
 
 /// Decodes a reply whose frame is whole and answers this call.
@@ -328,22 +331,18 @@ pub(crate) fn understand<R: Returned>(
     read: impl FnOnce(&mut Reader<'_>) -> Result<R::Ok, DecodeError>,
     errors: &ErrorCodec<R::Err>,
 ) -> Meaning<R::Ok, R::Err> {
-    let Back { kind, payload, aside, descriptors } = back;
-    match kind {
-        Kind::Returned => match read_beside(&payload, aside, descriptors, read) {
-            Ok(value) => Meaning::Value(value),
-            Err(error) => Meaning::Undecodable(error.to_string()),
-        },
-        Kind::Failed => match (errors.decode)(&payload) {
-            Ok(error) => Meaning::FunctionError(error),
-            Err(problem) => Meaning::Undecodable(problem),
-        },
-        Kind::FailedInWords => match codec::decode::<Vec<String>>(&payload) {
-            Ok(messages) => Meaning::Words(FunctionError::from_messages(messages)),
-            Err(error) => Meaning::Undecodable(error.to_string()),
-        },
-        other => Meaning::Undecodable(format!("a {other:?} frame is no result")),
-    }
+    let Back { kind, payload, aside, descriptors, budget } = back;
+    let meaning = match kind {
+        Kind::Returned => read_beside(&payload, aside, descriptors, budget, read).map(Meaning::Value),
+        Kind::Failed => (errors.decode)(&payload, budget).map(Meaning::FunctionError),
+        Kind::FailedInWords => codec::decode_within::<Vec<String>>(&payload, budget)
+            .map(|messages| Meaning::Words(FunctionError::from_messages(messages))),
+        other => return Meaning::Undecodable(format!("a {other:?} frame is no result")),
+    };
+    meaning.unwrap_or_else(|error| match error {
+        DecodeError::Late => Meaning::Late,
+        error => Meaning::Undecodable(error.to_string()),
+    })
 }
 
 /// Says at compile time, on a parameter's own span, that it cannot cross.

@@ -18,7 +18,7 @@ use crate::launch::Launch;
 use crate::message::{Asked, Ended, Fork, Greeting, Hello, PlanHead, Purpose, Readiness, Spawned, Watch};
 use crate::plan::{Plan, Refusal};
 use crate::sys::numbers::Numbers;
-use crate::wire::codec::{self, Aside, Reader, Set, Writer};
+use crate::wire::codec::{self, Aside, Budget, Reader, Set, Writer};
 use crate::wire::descriptors;
 
 /// Bytes of a frame's header.
@@ -160,7 +160,7 @@ pub fn read_whole<T>(
 ) -> Result<T, DecodeError> {
     let Whole { bytes, mut beside, descriptors } = whole;
     let _descriptors = descriptors::hand_out(descriptors);
-    let mut reader = Reader::new(&bytes, beside.as_mut().map(|beside| beside as &mut dyn Set));
+    let mut reader = Reader::new(&bytes, beside.as_mut().map(|beside| beside as &mut dyn Set), Budget::UNLIMITED);
     let value = read(&mut reader)?;
     reader.end().map(|()| value)
 }

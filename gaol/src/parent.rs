@@ -141,7 +141,7 @@ impl Prepared {
             sent.0.clear();
         }
         // One that says what is no value is hostile, or broken: it ends here.
-        if !matches!(meaning, Meaning::Undecodable(_)) {
+        if !matches!(meaning, Meaning::Undecodable(_) | Meaning::Late) {
             worker.keep();
         }
         match meaning {
@@ -149,6 +149,10 @@ impl Prepared {
             Meaning::FunctionError(error) => Err(error),
             Meaning::Words(error) => Err(Error::Function(error).into()),
             Meaning::Undecodable(problem) => Err(call.protocol(ProtocolProblem::Decode(problem)).into()),
+            Meaning::Late => {
+                let limit = call.profile.limits().time.unwrap_or_default();
+                Err(Error::TimedOut { call: call.call(), limit }.into())
+            }
         }
     }
 }

@@ -309,7 +309,7 @@ impl fmt::Display for Operation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Wall-clock time of the call, from the request to the whole reply. Default 60 s.
+    /// Wall-clock time of the call, from the request to the result, decoded. Default 60 s.
     pub time: Option<Duration>,
     /// CPU time of the call, all threads together. Default none.
     pub cpu: Option<Duration>,
@@ -322,6 +322,10 @@ pub struct Limits {
     /// Largest file written, in bytes. Default 1 GiB.
     pub file_size: Option<u64>,
     /// Largest reply, in bytes as encoded. Default 64 MiB.
+    ///
+    /// What is made of a reply in the parent may take eight times as much memory (and 8 MiB in any case): each element of a collection counts
+    /// with its size, text with its length, an allocation with 32 bytes. Where there is no limit, what is made of a message may take eight
+    /// times its length, or 512 MiB.
     pub reply: Option<u64>,
 }
 

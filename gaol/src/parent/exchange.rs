@@ -23,6 +23,7 @@ use crate::message::Ended;
 use crate::sys::PROCESSORS;
 use crate::sys::clock::CpuClock;
 use crate::sys::shared::{self, Lane, Piece, SharedReader};
+use crate::wire::codec::Budget;
 use crate::wire::{HEADER, Header, Kind, descriptors, room};
 
 /// How much of a reply is read before it has said how long it is. Most replies are no longer.
@@ -269,7 +270,8 @@ impl Exchange<'_> {
 
     /// Reads what has come: at first a little, then never more than the frame that was announced and one byte.
     fn receive(&mut self) -> Result<(), Answer> {
-        const CHUNK: usize = 64 << 10;
+        // What is read at once is zeroed first, whatever the channel has of it: as much as has come would be far more in the end.
+        const CHUNK: usize = 256 << 10;
         // A child that writes as fast as this reads must not keep it from looking at the clock.
         const AT_ONCE: usize = 64;
         for _ in 0..AT_ONCE {
@@ -279,7 +281,7 @@ impl Exchange<'_> {
                 // One more, to see what must not be there. Memory grows with what has come, not with what was announced.
                 Some(header) => {
                     let whole = HEADER as u64 + header.length + 1;
-                    usize::try_from(whole - begun as u64).unwrap_or(usize::MAX).min(CHUNK.max(begun))
+                    usize::try_from(whole - begun as u64).unwrap_or(usize::MAX).min(CHUNK)
                 }
             };
             self.received.resize(begun + wanted, 0);
@@ -397,6 +399,7 @@ impl Exchange<'_> {
         let pieces = lane.map(|lane| lane.piece(in_lane)).into_iter().chain(rooms);
         Ok(Back {
             kind,
+            budget: Budget::of_reply(self.terms.reply, self.received.len() as u64 + aside, self.deadline),
             payload: self.received.split_off(HEADER),
             aside: (self.terms.room > 0).then(|| SharedReader::new(pieces, aside)),
             descriptors: std::mem::take(&mut self.came.0),

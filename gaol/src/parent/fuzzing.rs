@@ -103,6 +103,7 @@ pub fn come_of<R: Returned>(
             Meaning::FunctionError(error) => Came::FunctionError(error),
             Meaning::Words(words) => Came::Words(words),
             Meaning::Undecodable(problem) => Came::Undecodable(problem),
+            Meaning::Late => Came::Stopped("it timed out".to_owned()),
         },
         Answer::NeverBegan => Came::NeverBegan,
         Answer::Ended { .. } => Came::Ended,

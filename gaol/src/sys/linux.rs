@@ -20,6 +20,7 @@ pub(crate) mod shared;
 pub(crate) mod signals;
 pub(crate) mod sigsys;
 pub(crate) mod spawn;
+pub(crate) mod stack;
 
 use std::os::fd::OwnedFd;
 use std::path::Path;

@@ -11,7 +11,8 @@
 //!   bytes at all (`()`, `[T; 0]`) can run out. The whole declared length is charged before the first element is read.
 //!
 //! What decoding costs: text and bytes take no more memory than the input has left, all containers together are told to
-//! reserve no more elements than the input has bytes, and no more elements are visited than were paid for.
+//! reserve no more elements than the input has bytes, and no more elements are visited than were paid for. A reply is decoded
+//! within a [`Budget`] as well: of memory, by what is built, and of time; and no value takes more than half of the stack that is left.
 
 mod decode;
 mod encode;
@@ -25,7 +26,7 @@ use std::io;
 use crate::sys::numbers::Numbers;
 use crate::sys::shared::{SharedReader, SharedWriter};
 
-pub(crate) use decode::decode;
+pub(crate) use decode::{Budget, decode, decode_within};
 pub use decode::{DecodeError, Reader};
 pub use encode::{EncodeError, Writer};
 pub(crate) use encode::{encode, encode_with};
@@ -52,7 +53,8 @@ pub(crate) trait Set {
 
 /// The most levels that a value may have.
 ///
-/// Bounds the stack that decoding takes: without it, one byte of input buys one level of recursion.
+/// Bounds the stack that decoding takes, and that whatever walks the value takes later (its drop, its `Debug`): without it, one byte
+/// of input buys one level of recursion.
 const DEPTH_LIMIT: usize = 128;
 
 /// How many elements a message may have beyond one for each of its bytes.

@@ -1,24 +1,42 @@
 //! Reads a value from bytes that a hostile peer may have written.
 
+mod budget;
+mod stack;
+
+use std::mem::needs_drop;
+
 use serde::de::{
     DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error, IntoDeserializer, MapAccess, SeqAccess,
     VariantAccess, Visitor,
 };
 
+use self::budget::{ALLOCATION, Account, Growth, MULTIPLE};
+use self::stack::Stack;
 use super::{BLOCK, DEPTH_LIMIT, FREE_ELEMENTS, Set, reserved, short_message};
 use crate::sys::numbers::Numbers;
 use crate::wire::descriptors;
 
-/// Reads one value, which must take all of `bytes`.
-///
-/// Never panics, and takes time and memory in proportion to `bytes.len()` and the size of the types in `T`, whatever the
-/// bytes say. What a `Deserialize` implementation does by itself is its own affair.
+pub(crate) use self::budget::Budget;
+
+/// Reads one value, which must take all of `bytes`, from a peer that is gaol's own, or that sends no more than a few of them.
 ///
 /// # Errors
 ///
 /// Any [`DecodeError`]; the first one found.
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError> {
-    let mut reader = Reader::new(bytes, None);
+    decode_within(bytes, Budget::UNLIMITED)
+}
+
+/// Reads one value, which must take all of `bytes`.
+///
+/// Never panics, and takes no more memory, time and stack than `budget` says, whatever the bytes say. What a `Deserialize`
+/// implementation does by itself is its own affair.
+///
+/// # Errors
+///
+/// Any [`DecodeError`]; the first one found.
+pub(crate) fn decode_within<T: DeserializeOwned>(bytes: &[u8], budget: Budget) -> Result<T, DecodeError> {
+    let mut reader = Reader::new(bytes, None, budget);
     let value = reader.value()?;
     reader.end()?;
     Ok(value)
@@ -32,11 +50,13 @@ pub struct Reader<'de> {
 
 impl<'de> Reader<'de> {
     /// A message, with what went aside of it.
-    pub(crate) fn new(bytes: &'de [u8], aside: Option<&'de mut dyn Set>) -> Self {
+    pub(crate) fn new(bytes: &'de [u8], aside: Option<&'de mut dyn Set>, budget: Budget) -> Self {
         let input = Input {
             rest: bytes,
             elements_left: (bytes.len() as u64).saturating_add(FREE_ELEMENTS),
-            reservable: bytes.len(),
+            reservable: budget.reservable(bytes.len()),
+            account: Account::new(budget),
+            stack: Stack::from_here(),
             aside,
         };
         Self { input }
@@ -44,7 +64,9 @@ impl<'de> Reader<'de> {
 
     /// Reads a value as serde has it.
     pub(crate) fn value<T: DeserializeOwned>(&mut self) -> Result<T, DecodeError> {
-        T::deserialize(Decoder { input: &mut self.input, depth: 0 })
+        let value = T::deserialize(Decoder { input: &mut self.input, depth: 0, around: Around::of::<T>() })?;
+        // A type may have gone on without what it was refused.
+        self.input.account.verdict().map(|()| value)
     }
 
     /// Reads bytes that stand together, as numbers of a type for which every bit pattern is one.
@@ -53,6 +75,7 @@ impl<'de> Reader<'de> {
         if !length.is_multiple_of(size_of::<P>()) {
             return Err(DecodeError::custom("the bytes are no whole number of elements"));
         }
+        self.input.account.pay_for_block(length)?;
         // The length was checked against what is there.
         if let Some(block) = self.input.aside(length, size_of::<P>())? {
             return Ok(block.into_vector());
@@ -94,6 +117,20 @@ pub enum DecodeError {
     /// A sequence or map declares more elements than a message of this size may have.
     #[error("the value declares more elements than a message of its size may have")]
     TooMany,
+    /// What is made of the bytes takes more memory than it may.
+    #[error(
+        "the value takes more than {limit} bytes of memory, which is {MULTIPLE} times what `reply` allows; allow more with `reply = …`"
+    )]
+    TooMuch {
+        /// The bytes that it may take.
+        limit: u64,
+    },
+    /// The value needs more stack than the thread can spare.
+    #[error("the value needs more stack to be read than this thread can spare; call from a thread with a larger one")]
+    StackUsed,
+    /// The time of the call was over before the value was read.
+    #[error("the time of the call was over before the value was read")]
+    Late,
 }
 
 impl Error for DecodeError {
@@ -119,6 +156,9 @@ struct Input<'de> {
     elements_left: u64,
     /// The elements that containers may still make room for before they are read.
     reservable: usize,
+    /// Memory and time.
+    account: Account,
+    stack: Stack,
     /// Where long blocks are, if not among the bytes.
     aside: Option<&'de mut dyn Set>,
 }
@@ -161,6 +201,9 @@ impl<'de> Input<'de> {
     /// Reads a block: lent where it is among the bytes.
     fn block(&mut self) -> Result<Block<'de>, DecodeError> {
         let length = self.block_length()?;
+        if length > 0 {
+            self.account.pay_for_block(length.saturating_add(ALLOCATION))?;
+        }
         match self.aside(length, 1)? {
             Some(block) => Ok(Block::Owned(block.into_vector())),
             None => self.lent(length).map(Block::Lent),
@@ -202,29 +245,86 @@ enum Block<'de> {
     Owned(Vec<u8>),
 }
 
+/// What a value stands in, whose memory is paid for or not on the heap: a type that reads another in its place may have it in a box.
+#[derive(Clone, Copy)]
+struct Around {
+    size: usize,
+    /// It may have something on the heap.
+    owns: bool,
+}
+
+impl Around {
+    #[inline]
+    const fn of<T>() -> Self {
+        Self { size: size_of::<T>(), owns: needs_drop::<T>() }
+    }
+
+    /// Whether a `T` that is read for it may stand elsewhere: it is larger, or there is an owner that the `T` itself is not.
+    #[inline]
+    fn may_be_apart_from<T>(self) -> bool {
+        size_of::<T>() > self.size || (self.owns && (!needs_drop::<T>() || self.size <= size_of::<usize>()))
+    }
+}
+
 /// serde's view of the input at one level.
 struct Decoder<'a, 'de> {
     input: &'a mut Input<'de>,
     /// How many containers the next value is in.
     depth: usize,
+    /// What asks for the next value.
+    around: Around,
 }
 
 impl<'a, 'de> Decoder<'a, 'de> {
-    /// One level down.
+    /// One level down, into a `T`, which is paid for.
     #[inline]
-    fn nested(self) -> Result<Self, DecodeError> {
-        if self.depth < DEPTH_LIMIT { Ok(Self { depth: self.depth + 1, ..self }) } else { Err(DecodeError::TooDeep) }
+    fn nested<T>(self) -> Result<Self, DecodeError> {
+        self.into_content::<T>()?.inside()
     }
 
-    /// The elements of a sequence or map, whose length is in the bytes.
+    /// What stands in a `T`, which is paid for: on the same level.
+    #[inline]
+    fn into_content<T>(self) -> Result<Self, DecodeError> {
+        if self.around.may_be_apart_from::<T>() {
+            self.input.account.pay(size_of::<T>() + ALLOCATION)?;
+        }
+        Ok(Self { around: Around::of::<T>(), ..self })
+    }
+
+    /// One level down, into what is around already.
+    #[inline]
+    fn inside(self) -> Result<Self, DecodeError> {
+        if self.depth >= DEPTH_LIMIT {
+            return Err(DecodeError::TooDeep);
+        }
+        self.input.stack.check()?;
+        Ok(Self { depth: self.depth + 1, ..self })
+    }
+
+    /// Pays for text or a collection, whose content is paid for elsewhere, if it may be in a box. A box of two words is its content itself.
+    #[inline]
+    fn pay_for_head<T>(&mut self) -> Result<(), DecodeError> {
+        if self.around.size < 2 * size_of::<usize>() && self.around.may_be_apart_from::<T>() {
+            self.input.account.pay(size_of::<T>() + ALLOCATION)?;
+        }
+        // From here on the head is what is around.
+        self.around = Around::of::<T>();
+        Ok(())
+    }
+
+    /// The elements of a sequence or map of the type `T`, whose length is in the bytes.
     ///
     /// Not every collection is as careful as serde's own, which reserve a MiB at most. All containers together may make
     /// room for as many elements as the message has bytes, which is enough for every element that takes a byte.
-    fn declared_elements(self) -> Result<Elements<'a, 'de>, DecodeError> {
+    fn declared_elements<T>(mut self) -> Result<Elements<'a, 'de>, DecodeError> {
         let left = self.input.length()?;
         let reserved = left.min(self.input.rest.len()).min(self.input.reservable);
         self.input.reservable -= reserved;
-        Ok(Elements { decoder: self.nested()?, left, reserved })
+        self.pay_for_head::<T>()?;
+        if left > 0 {
+            self.input.account.pay(ALLOCATION)?;
+        }
+        Ok(Elements { decoder: self.inside()?, left, reserved, growth: Growth::of::<T>() })
     }
 }
 
@@ -233,6 +333,10 @@ macro_rules! decode_leaves {
     ($($deserialize:ident => $visit:ident($leaf:ty),)*) => {$(
         #[inline]
         fn $deserialize<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+            if self.around.owns {
+                // In a box.
+                self.input.account.pay(size_of::<$leaf>() + ALLOCATION)?;
+            }
             visitor.$visit(self.input.leaf::<$leaf>()?)
         }
     )*};
@@ -276,7 +380,8 @@ impl<'de> Deserializer<'de> for Decoder<'_, 'de> {
         deserialize_char => visit_char(char),
     }
 
-    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+    fn deserialize_str<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, DecodeError> {
+        self.pay_for_head::<V::Value>()?;
         match self.input.block()? {
             Block::Lent(bytes) => visitor.visit_borrowed_str(std::str::from_utf8(bytes).map_err(DecodeError::custom)?),
             Block::Owned(bytes) => visitor.visit_string(String::from_utf8(bytes).map_err(DecodeError::custom)?),
@@ -287,7 +392,8 @@ impl<'de> Deserializer<'de> for Decoder<'_, 'de> {
         self.deserialize_str(visitor)
     }
 
-    fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+    fn deserialize_bytes<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, DecodeError> {
+        self.pay_for_head::<V::Value>()?;
         match self.input.block()? {
             Block::Lent(bytes) => visitor.visit_borrowed_bytes(bytes),
             Block::Owned(bytes) => visitor.visit_byte_buf(bytes),
@@ -311,9 +417,10 @@ impl<'de> Deserializer<'de> for Decoder<'_, 'de> {
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        match self.input.leaf::<u8>()? {
+        let content = self.into_content::<V::Value>()?;
+        match content.input.leaf::<u8>()? {
             0 => visitor.visit_none(),
-            1 => visitor.visit_some(self.nested()?),
+            1 => visitor.visit_some(content.inside()?),
             _ => Err(postcard::Error::DeserializeBadOption.into()),
         }
     }
@@ -323,20 +430,20 @@ impl<'de> Deserializer<'de> for Decoder<'_, 'de> {
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
-        let content = self.nested()?;
+        let content = self.nested::<V::Value>()?;
         reserved::answer(name);
         visitor.visit_newtype_struct(content)
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        let mut elements = self.declared_elements()?;
+        let mut elements = self.declared_elements::<V::Value>()?;
         let value = visitor.visit_seq(&mut elements)?;
         elements.check_all_taken()?;
         Ok(value)
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        let mut elements = self.declared_elements()?;
+        let mut elements = self.declared_elements::<V::Value>()?;
         let value = visitor.visit_map(&mut elements)?;
         elements.check_all_taken()?;
         Ok(value)
@@ -344,7 +451,8 @@ impl<'de> Deserializer<'de> for Decoder<'_, 'de> {
 
     fn deserialize_tuple<V: Visitor<'de>>(self, length: usize, visitor: V) -> Result<V::Value, DecodeError> {
         // The type knows the length, so that it is not charged for, nor anything reserved.
-        visitor.visit_seq(Elements { decoder: self.nested()?, left: length, reserved: length })
+        let decoder = self.nested::<V::Value>()?;
+        visitor.visit_seq(Elements { decoder, left: length, reserved: length, growth: Growth::NONE })
     }
 
     fn deserialize_tuple_struct<V: Visitor<'de>>(
@@ -371,7 +479,7 @@ impl<'de> Deserializer<'de> for Decoder<'_, 'de> {
         _variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
-        visitor.visit_enum(self)
+        visitor.visit_enum(self.into_content::<V::Value>()?)
     }
 }
 
@@ -394,11 +502,14 @@ impl<'de> VariantAccess<'de> for Decoder<'_, 'de> {
     }
 
     fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, DecodeError> {
-        seed.deserialize(self.nested()?)
+        let inside = self.inside()?;
+        seed.deserialize(Decoder { around: Around::of::<S::Value>(), ..inside })
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, length: usize, visitor: V) -> Result<V::Value, DecodeError> {
-        self.deserialize_tuple(length, visitor)
+        // The enum, which is what the visitor makes, is paid for.
+        let decoder = self.inside()?;
+        visitor.visit_seq(Elements { decoder, left: length, reserved: length, growth: Growth::NONE })
     }
 
     fn struct_variant<V: Visitor<'de>>(
@@ -406,7 +517,7 @@ impl<'de> VariantAccess<'de> for Decoder<'_, 'de> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
-        self.deserialize_tuple(fields.len(), visitor)
+        self.tuple_variant(fields.len(), visitor)
     }
 }
 
@@ -416,12 +527,17 @@ struct Elements<'a, 'de> {
     left: usize,
     /// How many elements the container may make room for before they are read.
     reserved: usize,
+    /// What the container takes for an element.
+    growth: Growth,
 }
 
 impl<'de> Elements<'_, 'de> {
     /// Reads one value inside the container.
+    #[inline]
     fn value<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, DecodeError> {
-        seed.deserialize(Decoder { input: &mut *self.decoder.input, depth: self.decoder.depth })
+        self.decoder.input.account.pay(self.growth.of_one(size_of::<S::Value>()))?;
+        let Decoder { ref mut input, depth, .. } = self.decoder;
+        seed.deserialize(Decoder { input, depth, around: Around::of::<S::Value>() })
     }
 
     /// Reads the next element, or the key of the next entry.
@@ -430,6 +546,7 @@ impl<'de> Elements<'_, 'de> {
             return Ok(None);
         }
         self.left -= 1;
+        self.decoder.input.account.tick()?;
         self.value(seed).map(Some)
     }
 
@@ -448,7 +565,9 @@ impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
     type Error = DecodeError;
 
     fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, DecodeError> {
-        self.next(seed)
+        let element = self.next(seed)?;
+        self.growth.has_begun();
+        Ok(element)
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -464,7 +583,9 @@ impl<'de> MapAccess<'de> for Elements<'_, 'de> {
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, DecodeError> {
-        self.value(seed)
+        let value = self.value(seed)?;
+        self.growth.has_begun();
+        Ok(value)
     }
 
     fn size_hint(&self) -> Option<usize> {

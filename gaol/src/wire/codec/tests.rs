@@ -1,6 +1,7 @@
 //! What the codec promises, as values that have every shape serde knows.
 
 mod aside;
+mod budget;
 mod hostile;
 mod limits;
 mod reserved;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use super::ByteString;
 use crate::sys::numbers::Numbers;
 use crate::wire::codec::encode::encode_with;
-use crate::wire::codec::{Aside, BLOCK, DecodeError, EncodeError, Reader, Set};
+use crate::wire::codec::{Aside, BLOCK, Budget, DecodeError, EncodeError, Reader, Set};
 
 /// Bytes that are kept aside, and what was read of them.
 #[derive(Debug, Default)]
@@ -50,7 +50,7 @@ fn encoded<T: Serialize>(value: &T, cap: u64) -> Result<(Vec<u8>, Pile), EncodeE
 }
 
 fn decoded<T: for<'de> Deserialize<'de>>(bytes: &[u8], pile: &mut Pile) -> Result<T, DecodeError> {
-    let mut reader = Reader::new(bytes, Some(pile));
+    let mut reader = Reader::new(bytes, Some(pile), Budget::UNLIMITED);
     let value = reader.value()?;
     reader.end().map(|()| value)
 }
@@ -126,7 +126,7 @@ fn numbers_are_whole() {
     for (length, numbers) in [(0, Ok(0)), (8, Ok(2)), (7, Err(())), (BLOCK, Ok(BLOCK / 4)), (BLOCK + 2, Err(()))] {
         let (mut bytes, mut pile) = (Vec::new(), Pile::default());
         encode_with(&mut bytes, u64::MAX, Some(&mut pile), |writer| writer.block(&vec![1; length], 1)).expect("room");
-        let mut reader = Reader::new(&bytes, Some(&mut pile));
+        let mut reader = Reader::new(&bytes, Some(&mut pile), Budget::UNLIMITED);
         let read = reader.numbers::<u32>();
         match numbers {
             Ok(count) => assert_eq!(read, Ok(vec![0x0101_0101; count])),
