@@ -7,6 +7,7 @@ use std::fmt::Display;
 use std::marker::PhantomData;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use serde::Serialize;
 use serde::de::{DeserializeOwned, Error as _};
@@ -321,17 +322,20 @@ pub(crate) struct Back {
     pub(crate) payload: Vec<u8>,
     pub(crate) aside: Option<SharedReader>,
     pub(crate) descriptors: Vec<OwnedFd>,
-    /// What decoding it may cost.
-    pub(crate) budget: Budget,
+    /// When it must be decoded.
+    pub(crate) deadline: Option<Instant>,
 }
 
-/// Decodes a reply whose frame is whole and answers this call.
+/// Decodes a reply whose frame is whole and answers this call. `reply` is the profile's limit of it.
 pub(crate) fn understand<R: Returned>(
     back: Back,
+    reply: Option<u64>,
     read: impl FnOnce(&mut Reader<'_>) -> Result<R::Ok, DecodeError>,
     errors: &ErrorCodec<R::Err>,
 ) -> Meaning<R::Ok, R::Err> {
-    let Back { kind, payload, aside, descriptors, budget } = back;
+    let Back { kind, payload, aside, descriptors, deadline } = back;
+    let message = payload.len() as u64 + aside.as_ref().map_or(0, Set::left);
+    let budget = Budget::of_reply(reply, message, deadline);
     let meaning = match kind {
         Kind::Returned => read_beside(&payload, aside, descriptors, budget, read).map(Meaning::Value),
         Kind::Failed => (errors.decode)(&payload, budget).map(Meaning::FunctionError),

@@ -136,7 +136,7 @@ impl Prepared {
         // Only copies go into the result while it is read. If nothing comes of it, none of them is the last, whose close may take its time.
         let mut sent = Unclaimed(std::mem::take(&mut back.descriptors));
         back.descriptors = copies(&sent.0).map_err(|source| call.lost("copy the descriptors of the result", source))?;
-        let meaning = understand::<R>(back, read, errors);
+        let meaning = understand::<R>(back, call.profile.limits().reply, read, errors);
         if matches!(meaning, Meaning::Value(_)) {
             sent.0.clear();
         }

@@ -23,7 +23,6 @@ use crate::message::Ended;
 use crate::sys::PROCESSORS;
 use crate::sys::clock::CpuClock;
 use crate::sys::shared::{self, Lane, Piece, SharedReader};
-use crate::wire::codec::Budget;
 use crate::wire::{HEADER, Header, Kind, descriptors, room};
 
 /// How much of a reply is read before it has said how long it is. Most replies are no longer.
@@ -399,7 +398,7 @@ impl Exchange<'_> {
         let pieces = lane.map(|lane| lane.piece(in_lane)).into_iter().chain(rooms);
         Ok(Back {
             kind,
-            budget: Budget::of_reply(self.terms.reply, self.received.len() as u64 + aside, self.deadline),
+            deadline: self.deadline,
             payload: self.received.split_off(HEADER),
             aside: (self.terms.room > 0).then(|| SharedReader::new(pieces, aside)),
             descriptors: std::mem::take(&mut self.came.0),

@@ -98,7 +98,7 @@ pub fn come_of<R: Returned>(
         reused: false,
     };
     Ok(match exchange(&worker, &outgoing, &terms, &TEMPLATE, &mut Output::default()) {
-        Answer::Reply(back) => match understand::<R>(back, read, errors) {
+        Answer::Reply(back) => match understand::<R>(back, script.reply, read, errors) {
             Meaning::Value(value) => Came::Value(value),
             Meaning::FunctionError(error) => Came::FunctionError(error),
             Meaning::Words(words) => Came::Words(words),

@@ -25,8 +25,10 @@ pub(crate) fn of_this_thread() -> Option<Range<usize>> {
 
 fn ask() -> Option<(usize, usize)> {
     let mut attributes = MaybeUninit::<libc::pthread_attr_t>::uninit();
-    // SAFETY: asks for the calling thread, which lives; the C library initialises the attributes if it answers 0.
-    if unsafe { libc::pthread_getattr_np(libc::pthread_self(), attributes.as_mut_ptr()) } != 0 {
+    // SAFETY: takes nothing, and names the calling thread.
+    let thread = unsafe { libc::pthread_self() };
+    // SAFETY: the thread is the calling one, which lives; the C library initialises the attributes if it answers 0.
+    if unsafe { libc::pthread_getattr_np(thread, attributes.as_mut_ptr()) } != 0 {
         return None;
     }
     let (mut start, mut size) = (std::ptr::null_mut(), 0);
