@@ -270,3 +270,91 @@ fn a_call_whose_profile_names_its_arguments_leaves_nothing_behind() {
         });
     });
 }
+
+/// What it leaves behind when it has replied.
+#[sandboxed(process = "reused", time = "10s", threads = 8)]
+fn leaves_behind(threads: u32, pause: Option<u64>) -> gaol::Result<u32> {
+    for _ in 0..threads {
+        std::thread::spawn(move || {
+            loop {
+                match pause {
+                    Some(milliseconds) => std::thread::sleep(std::time::Duration::from_millis(milliseconds)),
+                    None => std::hint::spin_loop(),
+                }
+            }
+        });
+    }
+    Ok(count())
+}
+
+/// The processor time that a process has used, in seconds.
+fn processor_time(pid: u32) -> Option<f64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    let ticks: f64 = fields.get(11)?.parse::<f64>().ok()? + fields.get(12)?.parse::<f64>().ok()?;
+    Some(ticks / rustix::param::clock_ticks_per_second() as f64)
+}
+
+/// It could have used all processors, for as long as nobody called.
+#[test]
+fn a_kept_worker_that_works_while_nobody_calls_is_ended() {
+    Alone::new("a_kept_worker_that_works_while_nobody_calls_is_ended").run(|| {
+        in_each_tier(|| {
+            let before: Vec<u32> = processes::of(std::process::id()).iter().map(|process| process.pid).collect();
+            assert_eq!(leaves_behind(4, None).expect("a call"), 1);
+            let mut workers = processes::mine("gaol-worker");
+            workers.retain(|worker| !before.contains(&worker.pid));
+            let [worker] = workers.as_slice() else { panic!("{workers:?}") };
+            let mut used = 0.0;
+            processes::eventually("the end of a worker that nobody called", || {
+                used = processor_time(worker.pid).unwrap_or(used);
+                !processes::is_alive(worker.pid)
+            });
+            // Two looks, and what the machine takes for them, on each of at most four processors.
+            assert!(used < 4.0, "{used} s of processor time");
+            println!("it used {used} s of processor time before it was ended");
+            assert_eq!(leaves_behind(0, None).expect("the next call"), 1, "another worker");
+        });
+    });
+}
+
+/// One that is found out when it is to be called again serves no other call.
+#[test]
+fn a_kept_worker_that_only_waits_is_kept() {
+    Alone::new("a_kept_worker_that_only_waits_is_kept").run(|| {
+        in_each_tier(|| {
+            assert_eq!(leaves_behind(2, Some(100)).expect("a call"), 1);
+            std::thread::sleep(std::time::Duration::from_secs(2));
+            assert_eq!(leaves_behind(0, None).expect("the next call"), 2, "the same worker");
+            for call in 3..50 {
+                assert_eq!(leaves_behind(0, None).expect("a call"), call);
+            }
+        });
+    });
+}
+
+/// Nobody can put itself under a profile beside a thread of gaol's.
+#[test]
+fn the_thread_that_looks_after_workers_ends_before_an_activation() {
+    Alone::new("the_thread_that_looks_after_workers_ends_before_an_activation").run(|| {
+        assert_eq!(leaves_behind(0, None).expect("a call"), 1);
+        let thread = std::thread::spawn(|| {
+            // The harness has a thread of its own, so that only the count is looked at.
+            let named = |name: &str| {
+                std::fs::read_dir("/proc/self/task")
+                    .expect("threads")
+                    .flatten()
+                    .filter(|task| {
+                        std::fs::read_to_string(task.path().join("comm")).is_ok_and(|comm| comm.trim() == name)
+                    })
+                    .count()
+            };
+            assert_eq!(named("gaol-idleness"), 1, "the control");
+            let refused = gaol::ChildSandbox::new(gaol::Profile::NOTHING).activate();
+            assert!(matches!(refused, Err(gaol::ProfileError::Threads { .. })), "{refused:?}");
+            processes::eventually("the end of the thread", || named("gaol-idleness") == 0);
+        });
+        thread.join().expect("no panic");
+        assert_eq!(leaves_behind(0, None).expect("calls go on"), 1, "another worker");
+    });
+}

@@ -6,6 +6,7 @@ mod disposal;
 mod exchange;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
+mod idleness;
 mod mark;
 mod outgoing;
 mod outlet;
@@ -162,12 +163,12 @@ fn copies(descriptors: &[OwnedFd]) -> io::Result<Vec<OwnedFd>> {
 }
 
 /// A worker that has replied, where it may serve another call. It ends with this, unless it is kept.
-struct Replied(Option<(Worker, Arc<Template>)>);
+struct Replied(Option<(Worker, Arc<Template>, &'static Application)>);
 
 impl Replied {
     fn keep(self) {
-        if let Some((worker, template)) = self.0 {
-            template.keep(worker);
+        if let Some((worker, template, application)) = self.0 {
+            template.keep(worker, application);
         }
     }
 }
@@ -342,7 +343,7 @@ impl PendingCall {
             // One that panicked is not used again: what the function left half done is not known.
             let replied = match answer {
                 Answer::Reply(Back { kind: Kind::Returned | Kind::Failed | Kind::FailedInWords, .. }) if reused => {
-                    Replied(Some((worker, Arc::clone(&template))))
+                    Replied(Some((worker, Arc::clone(&template), application)))
                 }
                 _ => {
                     drop(worker);

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak};
 use std::time::Instant;
 
 use super::blank::{Blank, NoTemplate};
+use super::idleness::{Attendant, Found};
 use super::queue::Queue;
 use super::slot::Slot;
 use super::template::{Arrived, NoWorker, Template, Worker};
@@ -54,6 +55,8 @@ pub(super) struct Application {
     no_namespaces: OnceLock<Refusal>,
     /// Hears of changes on the way to many paths. Without one they are looked at.
     watcher: OnceLock<Option<Arc<Watcher>>>,
+    /// Looks after the workers that are kept.
+    pub(super) attendant: Attendant,
     /// Which kinds of operations can be allowed together, as far as was asked.
     possible: Mutex<HashMap<(Profile, Layers), Result<Layers, Refusal>>>,
 }
@@ -172,6 +175,7 @@ impl Application {
             owing: Mutex::default(),
             no_namespaces: OnceLock::new(),
             watcher: OnceLock::new(),
+            attendant: Attendant::default(),
             possible: Mutex::default(),
         }
     }
@@ -191,6 +195,23 @@ impl Application {
         let before = templates.len();
         templates.retain(|_, template| Arc::strong_count(template) > 1);
         before > templates.len() || !blanks.is_empty()
+    }
+
+    /// Looks after the workers that are kept.
+    pub(super) fn look_after(&self) -> Found {
+        self.kept_templates().iter().map(|template| template.look_after()).fold(Found::default(), Found::and)
+    }
+
+    /// Ends the workers that are kept, and the threads that look after them.
+    pub(super) fn let_kept_go() {
+        for application in Self::all() {
+            application.kept_templates().iter().for_each(|template| template.let_kept_go());
+            application.attendant.rest();
+        }
+    }
+
+    fn kept_templates(&self) -> Vec<Arc<Template>> {
+        self.templates.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
     /// What refused namespaces here, if anything did.

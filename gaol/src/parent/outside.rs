@@ -11,6 +11,7 @@ use crate::sys::notify::Rules;
 
 /// Ends the threads of gaol's own, as far as they have nothing to do.
 pub(crate) fn rest() {
+    Application::let_kept_go();
     disposal::rest();
 }
 
@@ -25,6 +26,7 @@ pub(crate) fn let_go() -> Result<(), ProfileError> {
         return Err(ProfileError::Forked);
     }
     Application::end_all();
+    Application::let_kept_go();
     if disposal::rest() { Ok(()) } else { Err(ProfileError::Threads { count: 2 }) }
 }
 

@@ -10,8 +10,10 @@ use std::time::{Duration, Instant};
 use rustix::net::RecvFlags;
 use rustix::process::Signal;
 
+use super::application::Application;
 use super::blank::{Blank, NoTemplate, failed};
 use super::disposal::ChildSocket;
+use super::idleness::{self, Found, Watched};
 use super::patience::Pace;
 use super::wait::{receive_by, wait_readable};
 use super::watch::{Vigil, Watcher};
@@ -92,11 +94,24 @@ struct Spare {
     worker: Worker,
     stay: Stay,
     since: Instant,
+    /// It has served a call: what is done in it is no longer gaol's alone.
+    has_served: bool,
+    /// What processor time it uses meanwhile, once that is watched.
+    watched: Option<Watched>,
 }
 
 impl Spare {
     fn new(worker: Worker, stay: Stay) -> Self {
-        Self { worker, stay, since: Instant::now() }
+        Self { worker, stay, since: Instant::now(), has_served: false, watched: None }
+    }
+
+    fn of_kept(worker: Worker) -> Self {
+        Self { has_served: true, ..Self::new(worker, Stay::ForGood) }
+    }
+
+    /// Whether it has done nothing but wait since it was first looked at.
+    fn is_idle(&self) -> bool {
+        self.watched.as_ref().is_none_or(Watched::is_idle)
     }
 
     /// It is going to wait for some time yet.
@@ -249,9 +264,36 @@ impl Template {
         self.ready.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps a worker for the next call.
-    pub(super) fn keep(&self, worker: Worker) {
-        self.ready().workers.push_back(Spare::new(worker, Stay::ForGood));
+    /// Keeps a worker for the next call. It is looked after meanwhile, or not kept.
+    pub(super) fn keep(&self, worker: Worker, application: &'static Application) {
+        self.ready().workers.push_back(Spare::of_kept(worker));
+        if !application.attendant.attend(application) {
+            self.let_kept_go();
+        }
+    }
+
+    /// Ends the workers that are kept.
+    pub(super) fn let_kept_go(&self) {
+        let gone = self.ready().take_out(|spare| spare.has_served);
+        drop(gone);
+    }
+
+    /// Looks after the workers that are kept, and ends those that do more than wait.
+    pub(super) fn look_after(&self) -> Found {
+        let mut found = Found::default();
+        let mut ready = self.ready();
+        let gone = ready.take_out(|spare| {
+            let leaves =
+                spare.has_served && !idleness::stays(spare.worker.pidfd.as_fd(), spare.since, &mut spare.watched);
+            if spare.has_served && !leaves {
+                let newest = spare.watched.as_ref().map_or(Duration::ZERO, Watched::age);
+                found = found.and(Found { count: 1, newest: Some(newest) });
+            }
+            leaves
+        });
+        drop(ready);
+        drop(gone);
+        found
     }
 
     /// After a call: takes in the spares that have arrived, and asks for those that are missing.
@@ -277,6 +319,7 @@ impl Template {
     /// A thread whose time is over goes away without: what it asked for is the next one's.
     pub(super) fn take(&self, until: Option<Instant>) -> Result<Worker, NoWorker> {
         let _gone;
+        let mut busy = Vec::new();
         {
             let mut ready = self.ready();
             let ready = &mut *ready;
@@ -288,8 +331,11 @@ impl Template {
                 ready.wanted = ready.wanted.min(1);
             }
             _gone = ready.stale();
-            if let Some(spare) = ready.workers.pop_front() {
-                return Ok(spare.worker);
+            while let Some(spare) = ready.workers.pop_front() {
+                if spare.is_idle() {
+                    return Ok(spare.worker);
+                }
+                busy.push(spare);
             }
             if self.spares && since.is_some_and(|since| since < FAST) {
                 ready.wanted = (ready.wanted + 1).min(most_spares());
@@ -424,6 +470,19 @@ impl Template {
 }
 
 impl Ready {
+    /// Takes out some.
+    fn take_out(&mut self, mut leaves: impl FnMut(&mut Spare) -> bool) -> Vec<Spare> {
+        let mut gone = Vec::new();
+        for mut spare in std::mem::take(&mut self.workers) {
+            if leaves(&mut spare) {
+                gone.push(spare);
+            } else {
+                self.workers.push_back(spare);
+            }
+        }
+        gone
+    }
+
     /// Takes out those that are about to end by themselves.
     fn stale(&mut self) -> VecDeque<Spare> {
         if self.workers.iter().all(Spare::stays) {
