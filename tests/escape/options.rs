@@ -367,7 +367,7 @@ fn arch_prctl(_buffer: *mut u64) -> Vec<Attempted> {
 }
 
 /// What a program gets otherwise than a function: what it may do, which the kernel answers, and what the filter answers in other words.
-fn of_programs(act: Sweep, tier: Tier) -> Vec<(&'static str, Option<i32>)> {
+pub(crate) fn of_programs(act: Sweep, tier: Tier) -> Vec<(&'static str, Option<i32>)> {
     // Nobody else has a number in its pid namespace. Without one the kernel tells whose group and session somebody is of.
     let of_parent = if tier == Tier::A { Some(ESRCH) } else { None };
     match act {

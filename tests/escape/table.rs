@@ -10,7 +10,7 @@ use libc::{EACCES, ENOSYS, EOPNOTSUPP, EPERM, c_long};
 use serde::{Deserialize, Serialize};
 
 use super::profiles::Profile::{Nothing, Wide};
-use super::row::{Answer, Row, row};
+use super::row::{Answer, Row, Tier, row};
 use super::sweep::{Attempted, all_but, sweep};
 use super::toolbox::{Seen, landlock_abi, raw};
 
@@ -193,6 +193,19 @@ const OF_ACTIVATIONS_WITH_LANDLOCK: &[(Class, Option<i32>, Calls)] =
     &[(Class::Probes, None, calls!(SYS_landlock_create_ruleset SYS_landlock_add_rule SYS_landlock_restrict_self))];
 
 impl Class {
+    /// What a program gets otherwise than a function, or a function that may run programs.
+    pub(crate) fn of_programs(self, tier: Tier) -> Vec<(String, Option<i32>)> {
+        let of_tier = if tier == Tier::A { OF_PROGRAMS_IN_A_ROOT } else { OF_PROGRAMS_WITHOUT_A_ROOT };
+        let tables = [OF_PROGRAMS, OF_PROGRAMS_HERE, of_tier].into_iter().flatten();
+        let its = tables.filter(|(class, ..)| *class == self);
+        its.flat_map(|(_, errno, calls)| calls.iter().map(|(name, _)| ((*name).to_owned(), *errno))).collect()
+    }
+
+    /// How many calls it has.
+    pub(crate) fn count(self) -> usize {
+        self.calls().len()
+    }
+
     /// What its sweep sees where these are otherwise.
     fn but(self, errno: i32, tables: &[&[(Self, Option<i32>, Calls)]]) -> Answer {
         let others = tables.iter().copied().flatten().filter(|(class, ..)| *class == self);

@@ -7,17 +7,25 @@
 pub(crate) type Partial = Vec<Option<usize>>;
 
 /// Values of different factors that are to stand together, by factor.
-type Group = Vec<(usize, usize)>;
+pub(crate) type Group = Vec<(usize, usize)>;
 
-/// Rows in which each group of `strength` values stands together that may.
+/// Rows in which each group of `strength` values stands together that may, and each of `seeds` as well.
 ///
 /// `sizes` says how many values each factor has.
-pub(crate) fn covering(sizes: &[usize], strength: usize, allowed: &dyn Fn(&Partial) -> bool) -> Vec<Vec<usize>> {
+pub(crate) fn covering(
+    sizes: &[usize],
+    strength: usize,
+    allowed: &dyn Fn(&Partial) -> bool,
+    seeds: &[Group],
+) -> Vec<Vec<usize>> {
     let mut open: Vec<Group> = groups(sizes, strength);
     open.retain(|group| complete(&with(&vec![None; sizes.len()], group), sizes, allowed).is_some());
+    let mut seeds: Vec<Group> = seeds.to_vec();
+    seeds.retain(|seed| complete(&with(&vec![None; sizes.len()], seed), sizes, allowed).is_some());
+    let mut seeds = seeds.into_iter();
     let mut rows = Vec::new();
-    while let Some(first) = open.first() {
-        let mut row = with(&vec![None; sizes.len()], first);
+    while let Some(first) = seeds.next().or_else(|| open.first().cloned()) {
+        let mut row = with(&vec![None; sizes.len()], &first);
         for factor in 0..sizes.len() {
             if row[factor].is_none() {
                 row[factor] = Some(best(&row, factor, sizes, &open, allowed));
@@ -120,7 +128,7 @@ mod tests {
 
     #[track_caller]
     fn assert_covers(strength: usize, allowed: &dyn Fn(&Partial) -> bool) -> usize {
-        let rows = covering(&SIZES, strength, allowed);
+        let rows = covering(&SIZES, strength, allowed, &[]);
         for row in &rows {
             assert_eq!(row.len(), SIZES.len());
             assert!(row.iter().zip(SIZES).all(|(value, size)| *value < size), "{row:?}");
@@ -153,7 +161,15 @@ mod tests {
     }
 
     #[test]
+    fn a_seed_stands_in_some_row_if_it_may() {
+        let seeds = [vec![(0, 2), (2, 1), (3, 1), (4, 4), (6, 0)], vec![(0, 3), (4, 3), (5, 0)]];
+        let rows = covering(&SIZES, 2, &allowed, &seeds);
+        assert_eq!(seeds.map(|seed| rows.iter().any(|row| holds(row, &seed))), [true, false]);
+        assert!(rows.len() < 30, "{} rows", rows.len());
+    }
+
+    #[test]
     fn the_same_rows_come_each_time() {
-        assert_eq!(covering(&SIZES, 2, &allowed), covering(&SIZES, 2, &allowed));
+        assert_eq!(covering(&SIZES, 2, &allowed, &[]), covering(&SIZES, 2, &allowed, &[]));
     }
 }

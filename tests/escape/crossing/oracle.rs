@@ -28,6 +28,7 @@ use super::super::terminal::TerminalAct;
 use super::super::variants::Variant;
 use super::combined::{CombinedAct, On};
 use super::factors::{Handed, Net, Read};
+use super::many;
 use super::world::{Open, Paths, Rule, Stop, World};
 
 /// What an act must get.
@@ -59,17 +60,19 @@ pub(crate) fn verdict(act: Act, world: &World<'_>) -> Verdict {
         Act::Hand(act) => hand(act, world),
         Act::Proc(act) => proc(act, world),
         Act::Combined(act) => combined(act, world),
-        Act::Resource(_) => {
-            return Verdict::NotCrossed("it uses something up, for seconds: rows 99 to 107 are about limits");
-        }
+        Act::Resource(act) => match many::resource(act, world) {
+            Some(rule) => rule,
+            None => {
+                return Verdict::NotCrossed(
+                    "it takes a second by itself, or is the end of its process: rows 101 to 107",
+                );
+            }
+        },
+        Act::Table(class, number) => many::table(class, number, world),
+        Act::Sweep(sweep, number) => many::sweep(sweep, number, world),
         Act::Protocol(_) => return Verdict::NotCrossed("it is about a reply, which is alike under every profile"),
         Act::Supervisor(_) => {
             return Verdict::NotCrossed("it is a race of thousands of rounds about who answers a call");
-        }
-        Act::Table(..) | Act::Sweep(..) => {
-            return Verdict::NotCrossed(
-                "hundreds of calls in one: the proof of the filters makes them under every shape",
-            );
         }
     };
     match rule {
@@ -80,7 +83,7 @@ pub(crate) fn verdict(act: Act, world: &World<'_>) -> Verdict {
     }
 }
 
-fn errno(errno: i32) -> Rule {
+pub(crate) fn errno(errno: i32) -> Rule {
     Err(Stop::At(Answer::Errno(errno)))
 }
 
@@ -89,7 +92,7 @@ fn absent() -> Rule {
 }
 
 /// The filter ends whoever calls, whatever the profile says.
-fn ends() -> Rule {
+pub(crate) fn ends() -> Rule {
     Err(Stop::At(Answer::Violation))
 }
 

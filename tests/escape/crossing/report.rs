@@ -76,8 +76,9 @@ impl Report {
         *count += 1;
     }
 
-    pub(crate) fn open(&mut self, act: Act, hole: &str) {
-        let (acts, count) = self.open.entry(hole.to_owned()).or_default();
+    pub(crate) fn open(&mut self, act: Act, hole: &str, got: &Answer) {
+        let got = if matches!(got, Answer::Done(_)) { "open".to_owned() } else { got.to_string() };
+        let (acts, count) = self.open.entry(format!("{hole}: {got}")).or_default();
         acts.insert(format!("{act:?}"));
         *count += 1;
     }
@@ -155,7 +156,7 @@ pub(crate) fn print(reports: &[Report]) -> String {
         }
         for (hole, (acts, count)) in &report.open {
             let acts: Vec<&str> = acts.iter().map(String::as_str).collect();
-            let _ = writeln!(text, "  KNOWN TO BE OPEN: {hole} ({count} times): {}", acts.join(", "));
+            let _ = writeln!(text, "  being mended: {hole} ({count} times): {}", acts.join(", "));
         }
         for line in &report.unexpected {
             let _ = writeln!(text, "  UNEXPECTED: {line}");
