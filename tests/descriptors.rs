@@ -1,8 +1,12 @@
 //! Descriptors as arguments and results: every type, both ways, at any depth, and none that is left behind.
 
+#[path = "descriptors/reopening.rs"]
+mod reopening;
+#[path = "support"]
 mod support {
     pub(crate) mod alone;
     pub(crate) mod place;
+    pub(crate) mod tiers;
 }
 
 use std::fs::File;

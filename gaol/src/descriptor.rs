@@ -38,6 +38,9 @@ use crate::wire::descriptors;
 /// description does not allow (writing, for a file that was opened for reading), no copy of it allows. And what it allows, it allows in
 /// the sandbox: a datagram socket, connected or not, can send to every address that its network reaches.
 ///
+/// A pipe or memory (memfd) that the child could open again for more, by `/proc/self/fd`, loses the permissions in its mode that the
+/// descriptor is not open for; where that cannot be done the call is refused. Memory that is sealed keeps its mode.
+///
 /// A call takes at most 64 descriptors with it and brings at most 64 back. What comes back beyond those that the result names is closed,
 /// and the reply is not believed.
 ///

@@ -303,6 +303,16 @@ impl PendingCall {
             .collect()
     }
 
+    /// A descriptor would allow the child more than it was handed over for.
+    fn could_be_reopened(&self, error: &std::io::Error) -> Error {
+        let problem = format!(
+            "a pipe or memory (memfd) among them could be opened again for more than it is open for, and its mode cannot be changed: \
+             {error}; seal the memory against growing, shrinking and future writes, hand a socket over instead of a pipe, or call a \
+             function without a file"
+        );
+        Error::Arguments { call: self.call(), problem }
+    }
+
     /// Takes a worker, sends the call, and waits for what comes of it.
     fn exchange(&self, mut outgoing: Outgoing) -> Result<(Back, Replied), Error> {
         let application = Application::current();
@@ -322,6 +332,7 @@ impl PendingCall {
                 }
                 None => self.worker(application, &mut turn)?,
             };
+            template.forbid_more(&outgoing.descriptors).map_err(|error| self.could_be_reopened(&error))?;
             let lane = worker.lane.clone();
             let nonce = nonce();
             outgoing.frame[8..16].copy_from_slice(&nonce.to_le_bytes());

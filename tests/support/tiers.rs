@@ -1,4 +1,5 @@
 //! Runs a test in both tiers, and as whoever matters.
+#![allow(dead_code, reason = "each test uses what it needs")]
 
 use gaol::Layer;
 

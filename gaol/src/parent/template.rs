@@ -23,6 +23,7 @@ use crate::plan::{Plan, Stream};
 use crate::resolve::{Name, Resolved};
 use crate::support::{Layer, Layers};
 use crate::sys::descriptors::{receive, send};
+use crate::sys::reopening;
 use crate::sys::shared::Lane;
 use crate::sys::{Entered, PROCESSORS, limits};
 use crate::wire::codec;
@@ -253,6 +254,11 @@ impl Template {
     /// The layers that it entered.
     pub(super) fn layers(&self) -> Layers {
         self.plan.layers
+    }
+
+    /// Sees to it that its workers cannot open descriptors again for more than they are open for.
+    pub(super) fn forbid_more(&self, descriptors: &[OwnedFd]) -> io::Result<()> {
+        reopening::forbid_more(&self.plan, descriptors.iter().map(AsFd::as_fd))
     }
 
     /// Whether every path still means what it meant.

@@ -14,6 +14,7 @@ pub(crate) mod namespaces;
 pub(crate) mod notify;
 pub(crate) mod numbers;
 pub(crate) mod probe;
+pub(crate) mod reopening;
 pub(crate) mod reserve;
 pub(crate) mod seccomp;
 pub(crate) mod shared;
