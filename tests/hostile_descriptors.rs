@@ -11,7 +11,7 @@ use std::fs::File;
 use std::io::{PipeReader, PipeWriter, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use gaol::{Error, Fd, Layer, ProtocolProblem, sandboxed};
@@ -70,7 +70,10 @@ enum Malformed {
 }
 
 /// What would be a true reply of `hostile`.
-const PAYLOAD: [u8; 1] = [7];
+const VALUE: u32 = 7;
+
+/// The value, as it crosses.
+static PAYLOAD: LazyLock<Vec<u8>> = LazyLock::new(|| gaol::as_it_crosses(&VALUE));
 
 fn rights(count: usize) -> Control {
     Control::rights(&vec![0; count])
@@ -337,7 +340,7 @@ fn the_kernel_judges_what_is_no_control_message() {
         let act = Act::Malformed(malformed);
         leaves_nothing(act, || {
             for result in [hostile(act), kept(act)] {
-                assert_eq!(result.expect("the reply that it forged"), u32::from(PAYLOAD[0]), "{act:?}");
+                assert_eq!(result.expect("the reply that it forged"), VALUE, "{act:?}");
             }
         });
     }
@@ -360,6 +363,12 @@ struct Claim {
     payload: Vec<u8>,
     announced: u32,
     sent: usize,
+}
+
+/// A vector that names these descriptors, with the seal of one.
+fn named(bytes: &[u8]) -> Vec<u8> {
+    let like = gaol::as_it_crosses(&vec![0_u32; usize::from(bytes[0])]);
+    [bytes, &like[like.len() - 4..]].concat()
 }
 
 fn claim(claim: &Claim) -> ! {
@@ -394,26 +403,31 @@ fn a_result_names_what_came_and_each_once() {
     let decode = |problem: &str| ProtocolProblem::Decode(problem.to_owned());
     let cases = [
         // The same one twice.
-        (vec![2, 0, 0], 1, 1, decode(absent)),
-        (vec![2, 0, 0], 2, 2, decode(absent)),
-        (vec![3, 0, 1, 0], 2, 2, decode(absent)),
+        (named(&[2, 0, 0]), 1, 1, decode(absent)),
+        (named(&[2, 0, 0]), 2, 2, decode(absent)),
+        (named(&[3, 0, 1, 0]), 2, 2, decode(absent)),
         // One that did not come.
-        (vec![1, 0], 0, 0, decode(absent)),
-        (vec![1, 1], 1, 1, decode(absent)),
-        (vec![1, 64], 64, 64, decode(absent)),
-        (vec![1, 0xff, 0xff, 0xff, 0xff, 0x0f], 1, 1, decode(absent)),
+        (named(&[1, 0]), 0, 0, decode(absent)),
+        (named(&[1, 1]), 1, 1, decode(absent)),
+        (named(&[1, 64]), 64, 64, decode(absent)),
+        (named(&[1, 0xff, 0xff, 0xff, 0xff, 0x0f]), 1, 1, decode(absent)),
         // One that it does not name.
-        (vec![1, 0], 2, 2, decode(unnamed)),
-        (vec![1, 63], 64, 64, decode(unnamed)),
-        (vec![0], 1, 1, decode(unnamed)),
+        (named(&[1, 0]), 2, 2, decode(unnamed)),
+        (named(&[1, 63]), 64, 64, decode(unnamed)),
+        (named(&[0]), 1, 1, decode(unnamed)),
         // Fewer or more than were announced.
-        (vec![2, 0, 1], 2, 1, ProtocolProblem::Descriptors),
-        (vec![2, 0, 1], 2, 0, ProtocolProblem::Descriptors),
-        (vec![2, 0, 1], 2, 3, ProtocolProblem::Descriptors),
-        (vec![2, 0, 1], u32::MAX, 2, ProtocolProblem::Descriptors),
+        (named(&[2, 0, 1]), 2, 1, ProtocolProblem::Descriptors),
+        (named(&[2, 0, 1]), 2, 0, ProtocolProblem::Descriptors),
+        (named(&[2, 0, 1]), 2, 3, ProtocolProblem::Descriptors),
+        (named(&[2, 0, 1]), u32::MAX, 2, ProtocolProblem::Descriptors),
         // After a value that is none.
         (vec![2, 0], 2, 2, ProtocolProblem::Decode("the bytes end before the value does".to_owned())),
-        (vec![1, 0, 0], 1, 1, ProtocolProblem::Decode("bytes are left over after the value".to_owned())),
+        (
+            [named(&[1, 0]), vec![0]].concat(),
+            1,
+            1,
+            ProtocolProblem::Decode("bytes are left over after the value".to_owned()),
+        ),
     ];
     for (payload, announced, sent, expected) in cases {
         let it = Claim { payload, announced, sent };
@@ -428,7 +442,7 @@ fn a_result_names_what_came_and_each_once() {
     }
     // The control: what is true is believed, in any order.
     leaves_nothing("the truth", || {
-        let truth = Claim { payload: vec![3, 2, 0, 1], announced: 3, sent: 3 };
+        let truth = Claim { payload: named(&[3, 2, 0, 1]), announced: 3, sent: 3 };
         for result in [claims(truth.clone()), kept_claims(truth)] {
             assert_eq!(result.expect("descriptors").len(), 3);
         }

@@ -166,3 +166,22 @@ fn every_dependency_has_its_reason() {
         }
     }
 }
+
+#[test]
+fn each_line_about_serde_names_a_test_that_is_there() {
+    let text = std::fs::read_to_string(root().join("docs/serde.md")).expect("it is there");
+    let rows: Vec<&str> = text.lines().filter(|line| line.starts_with("| `") || line.starts_with("| a")).collect();
+    let rows = rows.into_iter().filter(|row| !row.starts_with("| attribute"));
+    let mut count = 0;
+    for row in rows {
+        count += 1;
+        let cell = row.trim_end_matches('|').rsplit('|').next().unwrap_or_default();
+        let named: Vec<&str> = cell.split('`').skip(1).step_by(2).collect();
+        let file = named.get(1).copied().unwrap_or("tests/arguments/forms.rs");
+        let source = std::fs::read_to_string(root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+        let test = named.first().unwrap_or_else(|| panic!("it names no test: {row}"));
+        let is_there = source.contains(&format!("#[test]\nfn {test}("));
+        assert!(is_there, "{file} has no test {test}, which docs/serde.md names: {row}");
+    }
+    assert!(count > 40, "the tables are found: {count} rows");
+}

@@ -43,15 +43,15 @@
 //!         ::gaol::__private::serve(
 //!             request,
 //!             |reader| ::gaol::__private::Ok((
-//!                 ::gaol::__private::Place::new((&&&&::gaol::__private::Way::<Path>::NEW).codec().decode(reader)?),
-//!                 ::gaol::__private::Place::new((&&&&::gaol::__private::Way::<u64>::NEW).codec().decode(reader)?),
+//!                 ::gaol::__private::Place::new((&&&&::gaol::__private::Way::<Path>::NEW).codec().decode_as("parameter `path`", reader)?),
+//!                 ::gaol::__private::Place::new((&&&&::gaol::__private::Way::<u64>::NEW).codec().decode_as("parameter `limit`", reader)?),
 //!             )),
 //!             |(a0, a1): &mut (
 //!                 ::gaol::__private::Place<<Path as ::gaol::__private::Sent>::Owned>,
 //!                 ::gaol::__private::Place<u64>,
 //!             )| __gaol_body(<Path as ::gaol::__private::Sent>::lend(a0.lend()), a1.take()),
 //!             |value, (a0, a1): …, writer| {
-//!                 (&&&&::gaol::__private::Way::<Thumbnail>::NEW).codec().encode(value, writer)?;
+//!                 (&&&&::gaol::__private::Way::<Thumbnail>::NEW).codec().encode_as("its result", value, writer)?;
 //!                 ::gaol::__private::Ok(())
 //!             },
 //!             __gaol_errors(),
@@ -64,13 +64,13 @@
 //!     let dynamic = ::gaol::__private::evaluate(|| ::gaol::__private::Dynamic::new(true).memory(&limit));
 //!     use ::gaol::__private::{…};
 //!     ::gaol::__private::prepared(&__GAOL_ENTRY, dynamic, |writer| {
-//!         (&&&&::gaol::__private::Way::<Path>::NEW).codec().encode(&*path, writer)?;
-//!         (&&&&::gaol::__private::Way::<u64>::NEW).codec().encode(&::gaol::__private::identity(limit), writer)?;
+//!         (&&&&::gaol::__private::Way::<Path>::NEW).codec().encode_as("parameter `path`", &*path, writer)?;
+//!         (&&&&::gaol::__private::Way::<u64>::NEW).codec().encode_as("parameter `limit`", &::gaol::__private::identity(limit), writer)?;
 //!         ::gaol::__private::Ok(())
 //!     })
 //!     .call(
 //!         |reader| {
-//!             let value = (&&&&::gaol::__private::Way::<Thumbnail>::NEW).codec().decode(reader)?;
+//!             let value = (&&&&::gaol::__private::Way::<Thumbnail>::NEW).codec().decode_as("its result", reader)?;
 //!             reader.end()?;
 //!             ::gaol::__private::Ok(value)
 //!         },
@@ -236,7 +236,8 @@ fn serve(private: &TokenStream, function: &Function) -> TokenStream {
     for (index, parameter) in function.parameters.iter().enumerate() {
         let binding = format_ident!("a{index}", span = Span::mixed_site());
         let codec = ways::codec(private, parameter.borrowed().unwrap_or(&parameter.ty));
-        reads.push(quote!(#private::Place::new(#codec.decode(reader)?)));
+        let whole = whole(parameter);
+        reads.push(quote!(#private::Place::new(#codec.decode_as(#whole, reader)?)));
         lent.push(match sent(private, parameter) {
             // Lent to be changed, it is what it is: a slice is lent by its vector.
             Some(_) if parameter.is_changed() => quote!(&mut *#binding.lend()),
@@ -245,7 +246,7 @@ fn serve(private: &TokenStream, function: &Function) -> TokenStream {
         });
         if parameter.is_changed() {
             let sent = sent(private, parameter);
-            changed.push(quote!(#codec.encode(#sent::lend(#binding.lend()), writer)?;));
+            changed.push(quote!(#codec.encode_as(#whole, #sent::lend(#binding.lend()), writer)?;));
         }
         types.push(owned(private, parameter));
         bindings.push(binding);
@@ -261,7 +262,7 @@ fn serve(private: &TokenStream, function: &Function) -> TokenStream {
             |reader| #there::Ok((#(#reads,)*)),
             |(#(#bindings,)*): &mut #places| __gaol_body(#(#lent),*),
             |value, (#(#bindings,)*): &mut #places, writer| {
-                #result.encode(value, writer)?;
+                #result.encode_as("its result", value, writer)?;
                 #(#changed)*
                 #there::Ok(())
             },
@@ -274,6 +275,14 @@ fn serve(private: &TokenStream, function: &Function) -> TokenStream {
             #uses
             #served
         }
+    }
+}
+
+/// What a parameter is called where it cannot cross.
+fn whole(parameter: &Parameter) -> String {
+    match parameter.name() {
+        Some(name) => format!("parameter `{}`", name.unraw()),
+        None => "a parameter".to_owned(),
     }
 }
 
@@ -344,15 +353,18 @@ fn call(private: &TokenStream, profile: &Profile, function: &Function, names: &[
 
 /// Writes the arguments.
 fn writes(private: &TokenStream, function: &Function, names: &[Ident]) -> TokenStream {
-    let writes = function.parameters.iter().zip(names).map(|(parameter, name)| match parameter.borrowed() {
-        Some(borrowed) => {
-            let codec = ways::codec(private, borrowed);
-            quote!(#codec.encode(&*#name, writer)?;)
-        }
-        None => {
-            let codec = ways::codec(private, &parameter.ty);
-            // Used up, as by the function itself: lints see a parameter that is passed by value for nothing otherwise.
-            quote!(#codec.encode(&#private::identity(#name), writer)?;)
+    let writes = function.parameters.iter().zip(names).map(|(parameter, name)| {
+        let whole = whole(parameter);
+        match parameter.borrowed() {
+            Some(borrowed) => {
+                let codec = ways::codec(private, borrowed);
+                quote!(#codec.encode_as(#whole, &*#name, writer)?;)
+            }
+            None => {
+                let codec = ways::codec(private, &parameter.ty);
+                // Used up, as by the function itself: lints see a parameter that is passed by value for nothing otherwise.
+                quote!(#codec.encode_as(#whole, &#private::identity(#name), writer)?;)
+            }
         }
     });
     let unused = function.parameters.is_empty().then(|| quote!(let _ = writer;));
@@ -367,14 +379,15 @@ fn reads(private: &TokenStream, function: &Function, names: &[Ident]) -> TokenSt
         if let Some(borrowed) = parameter.borrowed().filter(|_| parameter.is_changed()) {
             let back = format_ident!("back{index}", span = Span::mixed_site());
             let codec = ways::codec(private, borrowed);
-            reads.push(quote!(let #back = #codec.decode(reader)?;));
+            let whole = whole(parameter);
+            reads.push(quote!(let #back = #codec.decode_as(#whole, reader)?;));
             checks.push(quote!(<#borrowed as #private::Returns>::fits(&*#name, &#back)?;));
             changes.push(quote!(<#borrowed as #private::Returns>::put_back(&mut *#name, #back);));
         }
     }
     let value = Ident::new("value", Span::mixed_site());
     quote! {{
-        let #value = #result.decode(reader)?;
+        let #value = #result.decode_as("its result", reader)?;
         #(#reads)*
         reader.end()?;
         #(#checks)*

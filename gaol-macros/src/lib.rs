@@ -123,6 +123,8 @@ use crate::report::Report;
 ///
 /// * Parameters taken by value are `Serialize` and `DeserializeOwned`, as is `T`.
 /// * `&str`, `&[T]`, `&Path`, `&OsStr`, `&CStr` and `&T` are sent by value and lent to the body.
+/// * What serde's attributes come to is in `docs/serde.md` in the repository: a type that cannot be read as it was written is an error of the
+///   call, which names parameter and type.
 /// * An `E` that is not serde's crosses as its message and those of its sources.
 /// * Parameters may be patterns, `mut`, or `_`, and may have a `#[cfg]`.
 ///

@@ -2,17 +2,19 @@
 
 mod ways;
 
+use std::any::type_name;
 use std::ffi::{CStr, CString, OsStr, OsString};
 use std::fmt::Display;
 use std::marker::PhantomData;
 use std::os::fd::OwnedFd;
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use serde::Serialize;
 use serde::de::{DeserializeOwned, Error as _};
 
-use crate::entry::{Reply, Request};
+use crate::entry::{Entry, Purpose, Reply, Request};
 use crate::error::{Error, FunctionError};
 use crate::sys::shared::SharedReader;
 use crate::wire::codec::{self, Aside, Budget, DecodeError, EncodeError, Reader, Set, Writer};
@@ -129,7 +131,18 @@ pub trait CodecSerde<E> {
 
 impl<E: Serialize + DeserializeOwned> CodecSerde<E> for &&ErrorType<E> {
     fn codec(&self) -> ErrorCodec<E> {
-        ErrorCodec { encode: |error, cap| reply(Kind::Failed, error, cap), decode: codec::decode_within }
+        ErrorCodec {
+            encode: |error, cap| {
+                reply(Kind::Failed, cap, |writer| {
+                    writer.sealed(error).map_err(|problem| problem.of(ITS_ERROR, type_name::<E>()))
+                })
+            },
+            decode: |bytes, budget| {
+                let mut reader = Reader::new(bytes, None, budget);
+                let error = reader.sealed().map_err(|problem| problem.of(ITS_ERROR, type_name::<E>()))?;
+                reader.end().map(|()| error)
+            },
+        }
     }
 }
 
@@ -173,32 +186,36 @@ impl<E: Display + 'static> CodecDisplay<E> for ErrorType<E> {
     }
 }
 
+/// What an error is called that cannot cross.
+const ITS_ERROR: &str = "its error";
+
 fn only_words<E>(_bytes: &[u8], _budget: Budget) -> Result<E, DecodeError> {
     Err(DecodeError::custom("an error of this type crosses in words only"))
 }
 
 fn words(messages: Vec<&str>, cap: u64) -> Reply {
-    reply(Kind::FailedInWords, &messages, cap)
+    reply(Kind::FailedInWords, cap, |writer| writer.value(&messages))
 }
 
 /// Encodes a reply behind room for its header.
-fn reply<T: Serialize + ?Sized>(kind: Kind, value: &T, cap: u64) -> Reply {
+fn reply(kind: Kind, cap: u64, write: impl FnOnce(&mut Writer<'_>) -> Result<(), EncodeError>) -> Reply {
     let mut frame = vec![0; HEADER];
-    match codec::encode(value, &mut frame, cap.saturating_add(HEADER as u64)) {
-        Ok(()) => Reply::of(kind, frame),
+    match codec::encode_with(&mut frame, cap.saturating_add(HEADER as u64), None, write) {
+        Ok(_) => Reply::of(kind, frame),
         Err(error) => unable(&error, cap),
     }
 }
 
 /// The reply of a function whose result cannot be sent.
 fn unable(error: &EncodeError, cap: u64) -> Reply {
-    let reason = match error {
+    match error {
         EncodeError::TooLarge { .. } => {
-            format!("its result takes more than the {cap} bytes that are allowed; allow more with `reply = …`")
+            let reason =
+                format!("its result takes more than the {cap} bytes that are allowed; allow more with `reply = …`");
+            Reply::new(Kind::Unable, reason.as_bytes())
         }
-        other => format!("its result cannot be encoded: {other}"),
-    };
-    Reply::new(Kind::Unable, reason.as_bytes())
+        other => Reply::new(Kind::Unsendable, other.to_string().as_bytes()),
+    }
 }
 
 /// The child's side of a call: decodes the arguments, runs the function, encodes what it returns and what it changed.
@@ -214,8 +231,8 @@ pub fn serve<A, R: Returned>(
     write: impl Fn(&R::Ok, &mut A, &mut Writer<'_>) -> Result<(), EncodeError>,
     errors: ErrorCodec<R::Err>,
 ) -> Reply {
-    let Request { arguments, aside, descriptors, room, cap, is_visit } = request;
-    if is_visit {
+    let Request { arguments, aside, descriptors, room, cap, purpose } = request;
+    if purpose == Purpose::Visit {
         return Reply::of(Kind::Unable, Vec::new());
     }
     let whole = |reader: &mut Reader<'_>| {
@@ -228,6 +245,9 @@ pub fn serve<A, R: Returned>(
         Ok(arguments) => arguments,
         Err(error) => return undecodable(&error),
     };
+    if purpose == Purpose::Check {
+        return Reply::of(Kind::Returned, Vec::new());
+    }
     match body(&mut arguments).into_result() {
         Ok(value) => write_result(room, cap, |writer| write(&value, &mut arguments, writer)),
         Err(error) => (errors.encode)(&error, cap),
@@ -236,7 +256,21 @@ pub fn serve<A, R: Returned>(
 
 /// The reply of a function that cannot be run, for want of its arguments.
 fn undecodable(error: &DecodeError) -> Reply {
-    Reply::new(Kind::Unable, format!("its arguments do not decode: {error}").as_bytes())
+    let mut payload = vec![u8::from(error.is_of_type())];
+    payload.extend_from_slice(error.to_string().as_bytes());
+    Reply::new(Kind::Unreadable, &payload)
+}
+
+/// Why an entry cannot read its arguments, in the application itself.
+///
+/// A child may say so that has run the function all the same, and its word would have the caller make the call again. What the application
+/// wrote, it can read: that is the type's own code, on the application's own value. What could have changed since then does not count.
+pub(crate) fn check(entry: &Entry, request: Request<'_>) -> Option<String> {
+    let is_beyond_change = request.aside.is_none();
+    let checked = std::panic::catch_unwind(AssertUnwindSafe(|| entry.serve(request))).ok()?;
+    let (is_of_type, reason) = checked.frame.get(HEADER..)?.split_first()?;
+    let is_certain = checked.kind == Kind::Unreadable && (*is_of_type == 1 || is_beyond_change);
+    is_certain.then(|| String::from_utf8_lossy(reason).into_owned())
 }
 
 /// Writes the reply of a function that returned.
@@ -311,7 +345,7 @@ pub(crate) enum Meaning<T, E> {
     Value(T),
     FunctionError(E),
     Words(FunctionError),
-    Undecodable(String),
+    Undecodable(DecodeError),
     /// It was being decoded when the time of the call was over.
     Late,
 }
@@ -341,12 +375,20 @@ pub(crate) fn understand<R: Returned>(
         Kind::Failed => (errors.decode)(&payload, budget).map(Meaning::FunctionError),
         Kind::FailedInWords => codec::decode_within::<Vec<String>>(&payload, budget)
             .map(|messages| Meaning::Words(FunctionError::from_messages(messages))),
-        other => return Meaning::Undecodable(format!("a {other:?} frame is no result")),
+        other => return Meaning::Undecodable(DecodeError::custom(format_args!("a {other:?} frame is no result"))),
     };
     meaning.unwrap_or_else(|error| match error {
         DecodeError::Late => Meaning::Late,
-        error => Meaning::Undecodable(error.to_string()),
+        error => Meaning::Undecodable(error),
     })
+}
+
+/// The bytes of a value that is serde's, as a result has them: for tests that forge one.
+#[cfg(feature = "test-controls")]
+pub fn as_it_crosses<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let written = codec::encode_with(&mut bytes, u64::MAX, None, |writer| writer.sealed(value));
+    written.map(|_| bytes).unwrap_or_default()
 }
 
 /// Says at compile time, on a parameter's own span, that it cannot cross.
@@ -371,7 +413,7 @@ mod tests {
     fn a_visit_runs_nothing_of_the_function() {
         let reply = serve_nobody(Request::visit());
         assert_eq!((reply.kind, reply.frame, reply.aside, reply.descriptors.len()), (Kind::Unable, Vec::new(), 0, 0));
-        let call = Request { is_visit: false, ..Request::visit() };
+        let call = Request { purpose: Purpose::Call, ..Request::visit() };
         assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| serve_nobody(call))).is_err(), "the control");
     }
 }

@@ -1,7 +1,14 @@
 //! Entries: the functions that a worker can be asked to run.
 
+mod registry;
+
 use std::os::fd::OwnedFd;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::{Deserialize, Serialize};
+
+use self::registry::Registry;
 
 use crate::profile::Profile;
 use crate::sys::shared::SharedReader;
@@ -18,7 +25,9 @@ pub struct Entry {
     profile: Profile,
     computed: &'static [(&'static str, &'static str)],
     serve: fn(Request<'_>) -> Reply,
-    id: u64,
+    signature: &'static str,
+    /// Its number in this process, once its registry was made; see `registry.rs`.
+    number: AtomicU64,
 }
 
 impl Entry {
@@ -36,12 +45,14 @@ impl Entry {
         computed: &'static [(&'static str, &'static str)],
         serve: fn(Request<'_>) -> Reply,
     ) -> Self {
-        let mut id = hash(FNV_OFFSET, name.as_bytes());
-        id = hash(id, signature.as_bytes());
-        id = hash(id, file.as_bytes());
-        id = hash(id, &line.to_le_bytes());
-        id = hash(id, &column.to_le_bytes());
-        Self { name, file, line, column, profile, computed, serve, id }
+        Self { name, file, line, column, profile, computed, serve, signature, number: AtomicU64::new(NO_NUMBER) }
+    }
+
+    /// The same as gaol's own, which is in no registry.
+    #[cfg(feature = "escape-suite")]
+    pub(crate) const fn own(mut self) -> Self {
+        self.number = AtomicU64::new(OWN_NUMBER);
+        self
     }
 
     /// The function with its module path.
@@ -80,9 +91,16 @@ impl Entry {
         self.computed
     }
 
-    /// Tells this function, with this signature, from every other in the binary.
-    pub(crate) fn id(&self) -> u64 {
-        self.id
+    /// Tells this function from every other that is registered, whatever they have in common: `docs/decisions/what-is-an-id.md`. `None`: it
+    /// was not there when the first one was asked for, and no child has it.
+    pub(crate) fn id(&'static self) -> Option<u64> {
+        if self.number.load(Ordering::Relaxed) == NO_NUMBER {
+            registry();
+        }
+        match self.number.load(Ordering::Relaxed) {
+            NO_NUMBER => None,
+            number => Some(number),
+        }
     }
 
     /// Runs the function in this process.
@@ -102,14 +120,24 @@ pub struct Request<'a> {
     pub(crate) room: Option<&'a mut dyn Aside>,
     /// The largest payload that the parent takes.
     pub(crate) cap: u64,
-    /// It is no call: neither are there arguments to be read, nor is the function to be run.
-    pub(crate) is_visit: bool,
+    pub(crate) purpose: Purpose,
+}
+
+/// What a function is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To read its arguments, and to run.
+    Call,
+    /// To read its arguments, and no more.
+    Check,
+    /// Nothing: neither are there arguments to be read, nor is the function to be run.
+    Visit,
 }
 
 impl Request<'_> {
     /// Of a worker that only makes sure that the code is in its memory.
     pub(crate) fn visit() -> Self {
-        Self { arguments: &[], aside: None, descriptors: Vec::new(), room: None, cap: 0, is_visit: true }
+        Self { arguments: &[], aside: None, descriptors: Vec::new(), room: None, cap: 0, purpose: Purpose::Visit }
     }
 }
 
@@ -161,9 +189,9 @@ pub(crate) fn serve_too(entry: &'static Entry) {
     OWN.get_or_init(|| entry);
 }
 
-/// Every function that a worker can be asked to run: those that are linked into this binary, and gaol's own.
-pub(crate) fn served() -> impl Iterator<Item = &'static Entry> {
-    entries().chain(OWN.get().copied())
+/// The function of this number that a worker can be asked to run: one that is registered, or gaol's own.
+pub(crate) fn find(id: u64) -> Option<&'static Entry> {
+    if id == OWN_NUMBER { OWN.get().copied() } else { registry().find(id) }
 }
 
 /// Every sandboxed function that is linked into this binary, in no particular order.
@@ -171,21 +199,32 @@ pub(crate) fn entries() -> impl Iterator<Item = &'static Entry> {
     inventory::iter::<Registration>.into_iter().map(|registration| registration.0)
 }
 
-/// What two processes must agree on to be of one build: every entry, and gaol itself.
-pub(crate) fn build_id() -> u64 {
-    // The order of registrations is the linker's, so their ids are summed.
-    entries().fold(hash(FNV_OFFSET, env!("CARGO_PKG_VERSION").as_bytes()), |sum, entry| sum.wrapping_add(entry.id))
+/// The same in the order in which people read them.
+pub(crate) fn sorted() -> Vec<&'static Entry> {
+    registry::sorted(entries())
 }
 
-const FNV_OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
-
-/// FNV-1a: enough to tell the functions of one binary apart, and a `const fn`.
-const fn hash(mut state: u64, bytes: &[u8]) -> u64 {
-    let mut at = 0;
-    while at < bytes.len() {
-        state = (state ^ bytes[at] as u64).wrapping_mul(0x0000_0100_0000_01b3);
-        at += 1;
-    }
-    // A separator, so that moving a letter from one part to the next changes the hash.
-    (state ^ 0xff).wrapping_mul(0x0000_0100_0000_01b3)
+/// The functions that were registered when this was first asked for. A zygote asks before it forks.
+pub(crate) fn registry() -> &'static Registry {
+    static REGISTRY: OnceLock<Registry> = OnceLock::new();
+    REGISTRY.get_or_init(|| {
+        let registry = Registry::of(entries());
+        registry.number_entries();
+        registry
+    })
 }
+
+/// What two processes must agree on to know each function by one number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Build {
+    /// Every function's description, and gaol itself.
+    pub(crate) functions: u64,
+    /// Where those of one description lie, as seen from each other.
+    pub(crate) places: u64,
+}
+
+/// The number of what has none.
+const NO_NUMBER: u64 = 0;
+
+/// The number of gaol's own function.
+const OWN_NUMBER: u64 = u64::MAX;

@@ -10,7 +10,7 @@ use std::num::NonZero;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use self::function::printable;
+pub(crate) use self::function::printable;
 
 pub use self::function::FunctionError;
 pub use self::problem::{PathProblem, ProgramProblem, ProtocolProblem, Unsupported, Violation};
@@ -32,6 +32,15 @@ pub enum Error {
          `gaol::init()` first thing in it, or in tests enable gaol's feature `test-support`"
     )]
     NoEntryPoint {
+        /// The function.
+        call: Box<Call>,
+    },
+    /// The function is in a library that was loaded after gaol had looked which functions there are.
+    #[error(
+        "{call} cannot run in a sandbox: it is in a library that this process loaded while it ran, which a child does not have; link the \
+         library, or call a function of the program itself"
+    )]
+    Unregistered {
         /// The function.
         call: Box<Call>,
     },
@@ -175,6 +184,14 @@ pub enum Error {
         /// What the system answered.
         source: io::Error,
     },
+    /// The function ran, and what it returned cannot cross: its type does not say, or does not read, what it is.
+    #[error("{call} ran, and its result cannot cross: {problem}{}", call.printed())]
+    Result {
+        /// The function, and what it printed.
+        call: Box<Call>,
+        /// What cannot cross, of which type, and what to write instead. The child has a say in it: for messages only.
+        problem: String,
+    },
     /// The reply cannot be believed: the child is broken or hostile.
     #[error("{call}: the reply cannot be believed: {problem}{}", call.printed())]
     Protocol {
@@ -212,6 +229,7 @@ impl Error {
     pub fn outcome(&self) -> Outcome {
         match self {
             Self::NoEntryPoint { .. }
+            | Self::Unregistered { .. }
             | Self::Nested { .. }
             | Self::InvalidProfile { .. }
             | Self::Unsupported { .. }
@@ -220,7 +238,7 @@ impl Error {
             | Self::Start { .. }
             | Self::Busy { .. }
             | Self::Profile(_) => Outcome::NotRun,
-            Self::Panicked { .. } | Self::Function(_) => Outcome::Ran,
+            Self::Panicked { .. } | Self::Result { .. } | Self::Function(_) => Outcome::Ran,
             Self::Killed { .. }
             | Self::Exited { .. }
             | Self::Violation { .. }
@@ -237,6 +255,7 @@ impl Error {
     pub fn call(&self) -> Option<&Call> {
         match self {
             Self::NoEntryPoint { call }
+            | Self::Unregistered { call }
             | Self::Nested { call }
             | Self::InvalidProfile { call, .. }
             | Self::Unsupported { call, .. }
@@ -252,6 +271,7 @@ impl Error {
             | Self::OutOfMemory { call, .. }
             | Self::CpuExceeded { call, .. }
             | Self::Lost { call, .. }
+            | Self::Result { call, .. }
             | Self::Protocol { call, .. } => Some(call),
             Self::Function(_) | Self::Profile(_) => None,
         }

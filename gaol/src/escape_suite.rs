@@ -130,9 +130,7 @@ pub fn run(profile: &Profile) -> Result<Report, Error> {
 ///
 /// As [`run`]; the first function that cannot be attacked ends it.
 pub fn run_all() -> Result<Vec<Report>, Error> {
-    let mut functions: Vec<_> = entries::entries().collect();
-    functions.sort_by_key(|entry| (entry.name(), entry.file(), entry.line(), entry.column()));
-    let each = functions.into_iter().map(|entry| {
+    let each = entries::sorted().into_iter().map(|entry| {
         let computed_keys = entry.computed_keys().iter().map(|(key, _)| *key).collect();
         Ok(Report { function: Some(entry.name()), computed_keys, ..run(entry.profile())? })
     });

@@ -243,7 +243,5 @@ pub fn operation(key: &str, text: &str) -> Result<crate::profile::Operation, gao
 
 /// The numbers of the functions that are registered in this binary.
 pub fn entries() -> Vec<u64> {
-    let mut entries: Vec<_> = crate::entry::entries().collect();
-    entries.sort_by_key(|entry| entry.name());
-    entries.into_iter().map(crate::entry::Entry::id).collect()
+    crate::entry::sorted().into_iter().filter_map(crate::entry::Entry::id).collect()
 }

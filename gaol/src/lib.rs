@@ -113,6 +113,9 @@ pub use gaol_macros::{Taint, sandboxed};
 pub use crate::by_hand::{OperationSupport, OperationSupportLevel};
 pub use crate::command::is_set_up_failure;
 pub use crate::crossing::Returned;
+#[cfg(feature = "test-controls")]
+#[doc(hidden)]
+pub use crate::crossing::as_it_crosses;
 pub use crate::descriptor::Fd;
 pub use crate::dynamic::{ChoiceValue, DurationValue, NumberValue, PathValues, TextValues};
 pub use crate::entry::Entry;

@@ -14,9 +14,7 @@ use crate::profile::{Limits, Operation, Output, Process, Profile, Violation};
 /// }
 /// ```
 pub fn profiles() -> impl Iterator<Item = &'static Entry> {
-    let mut entries: Vec<_> = entry::entries().collect();
-    entries.sort_by_key(|entry| (entry.name(), entry.file(), entry.line(), entry.column()));
-    entries.into_iter()
+    entry::sorted().into_iter()
 }
 
 /// The keys of operations, in the order in which they are printed.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::entry::Build;
 use crate::plan::Refusal;
 use crate::sys::notify::Rules;
 use crate::sys::{Entered, descriptors};
@@ -32,7 +33,7 @@ pub(crate) fn send(socket: &OwnedFd, message: &impl Serialize, descriptors: &[Bo
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Hello {
     pub(crate) nonce: u64,
-    pub(crate) build: u64,
+    pub(crate) build: Build,
 }
 
 /// A zygote's answer. Its own pidfd comes with it.
@@ -40,7 +41,7 @@ pub(crate) struct Hello {
 pub(crate) enum Greeting {
     Ready {
         nonce: u64,
-        build: u64,
+        build: Build,
     },
     /// Code that runs before `main` started threads: a fork would lose them.
     Threads(u32),

@@ -44,8 +44,8 @@ use self::wait::is_silent;
 use self::zygote::{NotStarted, SETUP_TIME};
 use crate::crossing::{Back, ErrorCodec, Meaning, Returned, understand};
 use crate::dynamic::Dynamic;
-use crate::entry::{self, Entry};
-use crate::error::{Call, Error, PathProblem, ProtocolProblem, Unprepared, Violation, remedy_for};
+use crate::entry::{self, Entry, Request};
+use crate::error::{Call, Error, PathProblem, ProtocolProblem, Unprepared, Violation, printable, remedy_for};
 use crate::message::Ended;
 use crate::plan::Reason;
 use crate::profile::{Process, Profile};
@@ -53,7 +53,7 @@ use crate::resolve::Unresolved;
 use crate::support::Layers;
 use crate::wire::codec::{self, Aside, DecodeError, EncodeError, Reader, Writer};
 use crate::wire::{HEADER, Header, Kind, descriptors, room};
-use crate::{explain, role, sys};
+use crate::{crossing, explain, role, sys};
 
 pub(crate) use self::mark::marked;
 pub(crate) use self::outside::{let_go, rest, watch};
@@ -89,9 +89,10 @@ pub(crate) fn prepared_under(
 ) -> Prepared {
     let key = (profile.process() != Process::Exec && !profile.runs_programs())
         .then(|| Key::Profile(Box::new(profile.clone()), layers));
-    let call = PendingCall { entry, profile: Cow::Owned(profile), key, layers };
+    let call = entry.id().map(|id| PendingCall { entry, id, profile: Cow::Owned(profile), key, layers });
+    let call = call.ok_or_else(|| Error::Unregistered { call: Box::new(describe(entry)) });
     let mut write = Some(write);
-    Prepared::new(Ok(call), &mut |writer| write.take().map_or(Ok(()), |write| write(writer)))
+    Prepared::new(call, &mut |writer| write.take().map_or(Ok(()), |write| write(writer)))
 }
 
 /// A call whose arguments are encoded, or why there is none.
@@ -149,7 +150,12 @@ impl Prepared {
             Meaning::Value(value) => Ok(value),
             Meaning::FunctionError(error) => Err(error),
             Meaning::Words(error) => Err(Error::Function(error).into()),
-            Meaning::Undecodable(problem) => Err(call.protocol(ProtocolProblem::Decode(problem)).into()),
+            Meaning::Undecodable(problem) if problem.is_of_type() => {
+                Err(Error::Result { call: call.call(), problem: problem.to_string() }.into())
+            }
+            Meaning::Undecodable(problem) => {
+                Err(call.protocol(ProtocolProblem::Decode(problem.alone().to_string())).into())
+            }
             Meaning::Late => {
                 let limit = call.profile.limits().time.unwrap_or_default();
                 Err(Error::TimedOut { call: call.call(), limit }.into())
@@ -176,6 +182,8 @@ impl Replied {
 /// A call whose profile is known.
 struct PendingCall {
     entry: &'static Entry,
+    /// What its children know it by.
+    id: u64,
     profile: Cow<'static, Profile>,
     /// Which template serves it; `None` where it has one of its own.
     key: Option<Key>,
@@ -191,6 +199,7 @@ impl PendingCall {
         if !role::has_entry_point() {
             return Err(Error::NoEntryPoint { call: call() });
         }
+        let id = entry.id().ok_or_else(|| Error::Unregistered { call: call() })?;
         let layers = crate::controls::layers();
         let (per_call, literal) = (dynamic.is_per_call(), dynamic.is_none());
         let profile =
@@ -198,11 +207,11 @@ impl PendingCall {
         let key = if per_call || profile.process() == Process::Exec || profile.runs_programs() {
             None
         } else if literal {
-            Some(Key::Entry(entry.id(), layers))
+            Some(Key::Entry(id, layers))
         } else {
             Some(Key::Profile(Box::new(profile.clone().into_owned()), layers))
         };
-        Ok(Self { entry, profile, key, layers })
+        Ok(Self { entry, id, profile, key, layers })
     }
 
     fn call(&self) -> Box<Call> {
@@ -255,7 +264,7 @@ impl PendingCall {
             lane: placed.in_lane,
             descriptors: u32::try_from(descriptors.len()).unwrap_or(u32::MAX),
             room,
-            ..Header::plain(Kind::Call, 0, self.entry.id(), (frame.len() - HEADER) as u64)
+            ..Header::plain(Kind::Call, 0, self.id, (frame.len() - HEADER) as u64)
         };
         frame[..HEADER].copy_from_slice(&header.to_bytes());
         streams::go_along(&descriptors);
@@ -338,7 +347,7 @@ impl PendingCall {
             outgoing.frame[8..16].copy_from_slice(&nonce.to_le_bytes());
             let terms = Terms {
                 nonce,
-                entry: self.entry.id(),
+                entry: self.id,
                 time: limits.time,
                 cpu: limits.cpu,
                 reply: limits.reply,
@@ -368,7 +377,10 @@ impl PendingCall {
             if let Answer::Reply(back) = answer {
                 return match back.kind {
                     Kind::Returned | Kind::Failed | Kind::FailedInWords => Ok((back, replied)),
-                    kind => Err(self.reported(kind, &back.payload, None, self.call_with(output))),
+                    kind => {
+                        let arguments = || outgoing.arguments(lane.as_ref());
+                        Err(self.reported(kind, &back.payload, None, self.call_with(output), arguments))
+                    }
                 };
             }
             let call = self.call_with(output);
@@ -387,7 +399,7 @@ impl PendingCall {
                 },
                 Answer::Reply(_) => unreachable!("handled above"),
                 Answer::Ended { ended, report: Some((kind, payload)), .. } => {
-                    self.reported(kind, &payload, Some(ended), call)
+                    self.reported(kind, &payload, Some(ended), call, || outgoing.arguments(lane.as_ref()))
                 }
                 Answer::Ended { ended, report: None, .. } => self.ended(ended, call),
                 Answer::TimedOut => Error::TimedOut { call, limit: limits.time.unwrap_or_default() },
@@ -458,7 +470,14 @@ impl PendingCall {
     }
 
     /// What a worker says of its own end, as far as the kernel bears it out. `None`: it lives.
-    fn reported(&self, kind: Kind, payload: &[u8], ended: Option<Ended>, call: Box<Call>) -> Error {
+    fn reported<'a>(
+        &self,
+        kind: Kind,
+        payload: &[u8],
+        ended: Option<Ended>,
+        call: Box<Call>,
+        arguments: impl FnOnce() -> Option<Request<'a>>,
+    ) -> Error {
         let aborted = ended == Some(Ended::Killed(libc::SIGABRT));
         let finished = matches!(ended, None | Some(Ended::Exited(0)));
         match kind {
@@ -472,6 +491,18 @@ impl PendingCall {
             Kind::Unable if finished => {
                 let reason = String::from_utf8_lossy(payload).into_owned();
                 Error::Protocol { call, problem: ProtocolProblem::Unable(reason) }
+            }
+            Kind::Unreadable if finished => {
+                match arguments().and_then(|arguments| crossing::check(self.entry, arguments)) {
+                    Some(problem) => Error::Arguments { call, problem },
+                    None => {
+                        let reason = "it says that its arguments cannot be read, and here they can".to_owned();
+                        Error::Protocol { call, problem: ProtocolProblem::Unable(reason) }
+                    }
+                }
+            }
+            Kind::Unsendable if finished => {
+                Error::Result { call, problem: printable(&String::from_utf8_lossy(payload)) }
             }
             Kind::Violated if ended == Some(Ended::Killed(libc::SIGSYS)) => {
                 let number = <[u8; 4]>::try_from(payload).ok().map(u32::from_le_bytes);
@@ -586,9 +617,7 @@ pub fn renew() {
 ///
 /// One [`Error`] for each function that cannot be served, and all of them.
 pub fn prepare() -> Result<(), Unprepared> {
-    let mut entries: Vec<&'static Entry> = entry::entries().collect();
-    entries.sort_by_key(|entry| (entry.name(), entry.file(), entry.line(), entry.column()));
-    let errors: Vec<Error> = entries.into_iter().filter_map(|entry| prepare_one(entry).err()).collect();
+    let errors: Vec<Error> = entry::sorted().into_iter().filter_map(|entry| prepare_one(entry).err()).collect();
     if errors.is_empty() { Ok(()) } else { Err(Unprepared::new(errors)) }
 }
 

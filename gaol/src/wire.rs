@@ -33,6 +33,10 @@ pub(crate) enum Kind {
     Unable = 8,
     /// From the worker: shared memory is wanted for so many bytes of its reply. To the worker: here it is, as a descriptor.
     Room = 9,
+    /// The arguments are none of the function's. Advisory: only believed where the application finds the same.
+    Unreadable = 10,
+    /// The function ran, and what it returned cannot be sent: why, in words.
+    Unsendable = 11,
 }
 
 impl Kind {
@@ -47,6 +51,8 @@ impl Kind {
             Self::Violated,
             Self::Unable,
             Self::Room,
+            Self::Unreadable,
+            Self::Unsendable,
         ]
         .into_iter()
         .find(|kind| *kind as u32 == number)

@@ -24,6 +24,13 @@ fn claim(kind: u32, count: u64, unit: &[u8]) -> ! {
     exit_now(0)
 }
 
+/// The bytes of a value, as they stand in a sequence.
+fn unsealed<T: Serialize>(value: &T) -> Vec<u8> {
+    let mut bytes = gaol::as_it_crosses(value);
+    bytes.truncate(bytes.len() - 4);
+    bytes
+}
+
 #[derive(Serialize, Deserialize, Debug)]
 struct Wide {
     all: Option<[u64; 32]>,
@@ -95,8 +102,10 @@ fn bounds_of_what_is_built() {
     refused("4 Mi texts of a letter", measure(|| texts(RETURNED, many / 2, &[1, b'x'])));
     refused("8 Mi boxes of options of 256 bytes", measure(|| boxes(RETURNED, many, &[0])));
     refused("8 Mi boxes of a byte", measure(|| small_boxes(RETURNED, many, &[0])));
-    refused("2 Mi wide records", measure(|| wide(RETURNED, many / 3, &[0, 0, 0])));
-    refused("a Mi wide records with one in a box", measure(|| wide(RETURNED, many / 6, &[0, 0, 1, 0, 0, 0])));
+    let record = |boxed| unsealed(&Wide { all: None, text: String::new(), boxed });
+    let (one, two) = (record(None), record(Some(Box::new(Wide { all: None, text: String::new(), boxed: None }))));
+    refused("wide records", measure(|| wide(RETURNED, many / one.len() as u64, &one)));
+    refused("wide records with one in a box", measure(|| wide(RETURNED, many / two.len() as u64, &two)));
     refused("4 Mi vectors of a byte", measure(|| vectors(RETURNED, many / 2, &[1, 0])));
     refused("4 Mi sets of an option of 256 bytes", measure(|| sets(RETURNED, many / 2, &[1, 0])));
     refused("2 Mi maps of a byte", measure(|| maps(RETURNED, many / 3, &[1, 0, 0])));
@@ -131,8 +140,9 @@ impl From<Error> for Fails {
 
 #[sandboxed(time = "20s", reply = "8MiB")]
 fn fails(count: u64) -> Result<u8, Fails> {
-    // The variant, the length, and the texts.
-    let mut payload = vec![0, (count & 0x7f) as u8 | 0x80, (count >> 7 & 0x7f) as u8 | 0x80];
+    // The variant with its name, the length, and the texts.
+    let mut payload = unsealed(&Fails::Texts(Vec::new()))[..3].to_vec();
+    payload.extend([(count & 0x7f) as u8 | 0x80, (count >> 7 & 0x7f) as u8 | 0x80]);
     payload.extend([(count >> 14 & 0x7f) as u8 | 0x80, (count >> 21) as u8]);
     payload.extend([1, b'x'].repeat(count as usize));
     let _ = frame(FAILED, &payload).and_then(|frame| send(&frame));
@@ -178,9 +188,9 @@ struct Fat {
 
 #[sandboxed]
 fn fat(levels: u64) -> gaol::Result<Fat> {
-    let payload: Vec<u8> =
-        (1..=levels).flat_map(|level| [vec![0; 1024], vec![u8::from(level < levels)]].concat()).collect();
-    let _ = frame(RETURNED, &payload).and_then(|frame| send(&frame));
+    let level = |next| Fat { pad: [[[0; 32]; 32]; 1], next };
+    let all = (1..levels).fold(level(None), |all, _| level(Some(Box::new(all))));
+    let _ = frame(RETURNED, &gaol::as_it_crosses(&all)).and_then(|frame| send(&frame));
     exit_now(0)
 }
 
@@ -222,9 +232,11 @@ fn slow_to_decode(limit: Duration, count: u64) -> gaol::Result<Triples> {
 #[test]
 fn bounds_of_time_while_a_reply_is_decoded() {
     let _alone = alone();
-    // The control: with time enough it is a value. Most of what it takes is to decode it.
+    // The control: with time enough it is decoded to its end, where the seal is missing. Most of what it takes is to decode it.
     let (result, whole) = measure(|| slow_to_decode(Duration::from_secs(600), 2 * MIB));
-    assert_eq!(result.expect("a value").len() as u64, 2 * MIB);
+    let error = result.map(|all| all.len()).expect_err("it has no seal");
+    let at_the_end = ProtocolProblem::Decode("the bytes end before the value does".to_owned());
+    assert!(matches!(&error, Error::Protocol { problem, .. } if *problem == at_the_end), "{error:?}");
     // With half of it, it is none, and the call ends when its time is over.
     let limit = whole.took / 2;
     let (result, measured) = measure(|| slow_to_decode(limit, 2 * MIB));

@@ -23,6 +23,7 @@ pub(crate) const OUT_OF_MEMORY: u32 = 6;
 pub(crate) const VIOLATED: u32 = 7;
 pub(crate) const UNABLE: u32 = 8;
 pub(crate) const ROOM: u32 = 9;
+pub(crate) const UNREADABLE: u32 = 10;
 
 /// A header, believable or not.
 #[derive(Clone, Copy, Debug)]

@@ -1,16 +1,18 @@
 //! Rows 115–118, 121, 122, 124, 127, 128: what a hostile child says to its parent.
 
+use std::sync::LazyLock;
+
 use serde::{Deserialize, Serialize};
 
 use super::expect::not_applicable;
 use super::forgery::{
     CALL, CHANNEL, Control, FAILED, FAILED_IN_WORDS, Forged, HEADER, OUT_OF_MEMORY, PANICKED, RETURNED, UNABLE,
-    VIOLATED, ask_for_room, frame, send, send_with, take_room,
+    UNREADABLE, VIOLATED, ask_for_room, frame, send, send_with, take_room,
 };
 use super::place::Place;
 use super::profiles::Profile::{Nothing, Reply, Tcp, Time};
 use super::row::{Answer, Row, row};
-use super::toolbox::{Attempt, Refusal, call, exit_now};
+use super::toolbox::{Attempt, Refusal, Seen, call, exit_now};
 use super::way::Way;
 
 /// What the child does with its channel.
@@ -48,6 +50,7 @@ pub(crate) enum ProtocolAct {
     ForgedOutOfMemory,
     ForgedViolation,
     ForgedUnable,
+    ForgedUnreadable,
     ForgedWords,
     ForgedThenKilled(u32),
     SendDescriptor,
@@ -72,15 +75,22 @@ pub(crate) enum ProtocolAct {
     EscapesThenPanic,
 }
 
-/// `Seen::Absent`, encoded.
-const ABSENT: [u8; 1] = [2];
+/// `Seen::Absent`, as it crosses.
+static ABSENT: LazyLock<Vec<u8>> = LazyLock::new(|| gaol::as_it_crosses(&Seen::Absent));
+
+/// `Seen::Done` with these bytes for its text.
+fn done(text: &[u8]) -> Vec<u8> {
+    // The number, two bytes of the name, the length, and the seal.
+    let empty = gaol::as_it_crosses(&Seen::Done(String::new()));
+    [&empty[..3], text, &empty[4..]].concat()
+}
 
 pub(crate) fn perform(act: ProtocolAct, _place: &Place) -> Attempt {
     use ProtocolAct as P;
     let forged = |change: fn(&mut Forged)| -> Result<(), Refusal> {
         let mut header = Forged::reply(RETURNED, ABSENT.len())?;
         change(&mut header);
-        send(&[header.to_bytes(), ABSENT.to_vec()].concat())
+        send(&[header.to_bytes(), ABSENT.clone()].concat())
     };
     match act {
         P::TrueReply => send(&frame(RETURNED, &ABSENT)?)?,
@@ -95,11 +105,11 @@ pub(crate) fn perform(act: ProtocolAct, _place: &Place) -> Attempt {
         P::UnknownKind => forged(|header| header.kind = 99)?,
         P::KindOfRequest => forged(|header| header.kind = CALL)?,
         P::Length(length) => {
-            let mut header = Forged::reply(RETURNED, 1)?;
+            let mut header = Forged::reply(RETURNED, ABSENT.len())?;
             header.length = length;
-            send(&[header.to_bytes(), ABSENT.to_vec()].concat())?;
+            send(&[header.to_bytes(), ABSENT.clone()].concat())?;
         }
-        P::PrefixPastLength => forged(|header| header.prefix = 2)?,
+        P::PrefixPastLength => forged(|header| header.prefix = header.length + 1)?,
         P::CutAt(at) => send(&frame(RETURNED, &ABSENT)?[..usize::from(at)])?,
         P::StallAt(at) => {
             send(&frame(RETURNED, &ABSENT)?[..usize::from(at)])?;
@@ -115,11 +125,13 @@ pub(crate) fn perform(act: ProtocolAct, _place: &Place) -> Attempt {
         P::NonceOfZero => forged(|header| header.nonce = 0)?,
         P::WrongEntry => forged(|header| header.entry ^= 1)?,
         P::WrongVariant => send(&frame(RETURNED, &[9])?)?,
-        P::NotUtf8 => send(&frame(RETURNED, &[0, 2, 0xff, 0xfe])?)?,
+        P::NotUtf8 => send(&frame(RETURNED, &done(&[2, 0xff, 0xfe]))?)?,
         // Text that says it is 2^63 bytes long.
-        P::LengthOfText => send(&frame(RETURNED, &[0, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01])?)?,
+        P::LengthOfText => {
+            send(&frame(RETURNED, &done(&[0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01]))?)?
+        }
         P::Empty => send(&frame(RETURNED, &[])?)?,
-        P::Trailing => send(&frame(RETURNED, &[2, 0, 0])?)?,
+        P::Trailing => send(&frame(RETURNED, &[&ABSENT[..], &[0, 0]].concat())?)?,
         P::Extra => send(&[frame(RETURNED, &ABSENT)?, vec![0; 3]].concat())?,
         P::Twice => send(&[frame(RETURNED, &ABSENT)?, frame(RETURNED, &ABSENT)?].concat())?,
         P::ErrorOfOtherType => send(&frame(FAILED, &[1, 2, 3])?)?,
@@ -136,6 +148,7 @@ pub(crate) fn perform(act: ProtocolAct, _place: &Place) -> Attempt {
             send(&[header.to_bytes(), vec![0; 4]].concat())?;
         }
         P::ForgedUnable => send(&frame(UNABLE, b"trust me")?)?,
+        P::ForgedUnreadable => send(&frame(UNREADABLE, b"\x01trust me")?)?,
         P::ForgedWords => send(&frame(FAILED_IN_WORDS, &[1, 200, b'x'])?)?,
         P::ForgedThenKilled(kind) => {
             send(&frame(kind, &ABSENT)?)?;
@@ -239,6 +252,7 @@ pub(crate) fn rows() -> Vec<Row> {
         (124, "two replies", P::Twice),
         (124, "a panic, then a return", P::ForgedPanicThenReturn),
         (124, "a worker that says it is unable", P::ForgedUnable),
+        (124, "a worker that says it cannot read", P::ForgedUnreadable),
     ];
     for (number, name, act) in not_believed {
         let one = row(number, name, act).always(Answer::Protocol).no_control(PARENT);

@@ -89,10 +89,14 @@ fn a_whole_function() {
                         request,
                         |reader| ::gaol::__private::Ok((
                             ::gaol::__private::Place::new(
-                                (&&&&::gaol::__private::Way::<Path>::NEW).codec().decode(reader)?,
+                                (&&&&::gaol::__private::Way::<Path>::NEW)
+                                    .codec()
+                                    .decode_as("parameter `path`", reader)?,
                             ),
                             ::gaol::__private::Place::new(
-                                (&&&&::gaol::__private::Way::<u32>::NEW).codec().decode(reader)?,
+                                (&&&&::gaol::__private::Way::<u32>::NEW)
+                                    .codec()
+                                    .decode_as("parameter `width`", reader)?,
                             ),
                         )),
                         |
@@ -117,7 +121,7 @@ fn a_whole_function() {
                         {
                             (&&&&::gaol::__private::Way::<Thumbnail>::NEW)
                                 .codec()
-                                .encode(value, writer)?;
+                                .encode_as("its result", value, writer)?;
                             ::gaol::__private::Ok(())
                         },
                         __gaol_errors(),
@@ -140,10 +144,14 @@ fn a_whole_function() {
                         |writer| {
                             (&&&&::gaol::__private::Way::<Path>::NEW)
                                 .codec()
-                                .encode(&*path, writer)?;
+                                .encode_as("parameter `path`", &*path, writer)?;
                             (&&&&::gaol::__private::Way::<u32>::NEW)
                                 .codec()
-                                .encode(&::gaol::__private::identity(width), writer)?;
+                                .encode_as(
+                                    "parameter `width`",
+                                    &::gaol::__private::identity(width),
+                                    writer,
+                                )?;
                             ::gaol::__private::Ok(())
                         },
                     )
@@ -151,7 +159,7 @@ fn a_whole_function() {
                         |reader| {
                             let value = (&&&&::gaol::__private::Way::<Thumbnail>::NEW)
                                 .codec()
-                                .decode(reader)?;
+                                .decode_as("its result", reader)?;
                             reader.end()?;
                             ::gaol::__private::Ok(value)
                         },
@@ -226,7 +234,9 @@ fn no_parameter_and_no_key() {
                         |reader| ::gaol::__private::Ok(()),
                         |(): &mut ()| __gaol_body(),
                         |value, (): &mut (), writer| {
-                            (&&&&::gaol::__private::Way::<()>::NEW).codec().encode(value, writer)?;
+                            (&&&&::gaol::__private::Way::<()>::NEW)
+                                .codec()
+                                .encode_as("its result", value, writer)?;
                             ::gaol::__private::Ok(())
                         },
                         __gaol_errors(),
@@ -253,7 +263,7 @@ fn no_parameter_and_no_key() {
                         |reader| {
                             let value = (&&&&::gaol::__private::Way::<()>::NEW)
                                 .codec()
-                                .decode(reader)?;
+                                .decode_as("its result", reader)?;
                             reader.end()?;
                             ::gaol::__private::Ok(value)
                         },
@@ -467,19 +477,23 @@ fn patterns_go_to_the_body() {
             #[allow(unused_imports)]
             #[allow(clippy::type_complexity, unused_variables)]
             #[allow(unused_imports)]
-            (&&&&::gaol::__private::Way::<Point>::NEW).codec().decode(reader)?,
+            (&&&&::gaol::__private::Way::<Point>::NEW)
+            .decode_as("parameter `_unused`", reader)?,
+            .decode_as("parameter `type`", reader)?,
             ::gaol::__private::Place<Point>,
             ::gaol::__private::Place<Point>,
             ::gaol::__private::assert_crosses::<Point>();
             #[allow(unused_imports)]
-            .encode(&::gaol::__private::identity(argument0), writer)?;
-            .encode(&::gaol::__private::identity(argument1), writer)?;
+            &::gaol::__private::identity(argument0),
+            &::gaol::__private::identity(argument1),
             (&&&&::gaol::__private::Way::<Point>::NEW)
-            .encode(&::gaol::__private::identity(argument3), writer)?;
-            .encode(&::gaol::__private::identity(argument4), writer)?;
-            .encode(&::gaol::__private::identity(unused), writer)?;
-            .encode(&::gaol::__private::identity(argument6), writer)?;
-            .encode(&::gaol::__private::identity(r#type), writer)?;
+            &::gaol::__private::identity(argument3),
+            &::gaol::__private::identity(argument4),
+            "parameter `_unused`",
+            &::gaol::__private::identity(unused),
+            &::gaol::__private::identity(argument6),
+            "parameter `type`",
+            &::gaol::__private::identity(r#type),
         "#]],
     );
 }
@@ -606,7 +620,9 @@ fn a_renamed_library() {
                         request,
                         |reader| my::sandbox::__private::Ok((
                             my::sandbox::__private::Place::new(
-                                (&&&&my::sandbox::__private::Way::<str>::NEW).codec().decode(reader)?,
+                                (&&&&my::sandbox::__private::Way::<str>::NEW)
+                                    .codec()
+                                    .decode_as("parameter `a`", reader)?,
                             ),
                         )),
                         |
@@ -631,7 +647,7 @@ fn a_renamed_library() {
                         {
                             (&&&&my::sandbox::__private::Way::<()>::NEW)
                                 .codec()
-                                .encode(value, writer)?;
+                                .encode_as("its result", value, writer)?;
                             my::sandbox::__private::Ok(())
                         },
                         __gaol_errors(),
@@ -655,7 +671,7 @@ fn a_renamed_library() {
                         |writer| {
                             (&&&&my::sandbox::__private::Way::<str>::NEW)
                                 .codec()
-                                .encode(&*a, writer)?;
+                                .encode_as("parameter `a`", &*a, writer)?;
                             my::sandbox::__private::Ok(())
                         },
                     )
@@ -663,7 +679,7 @@ fn a_renamed_library() {
                         |reader| {
                             let value = (&&&&my::sandbox::__private::Way::<()>::NEW)
                                 .codec()
-                                .decode(reader)?;
+                                .decode_as("its result", reader)?;
                             reader.end()?;
                             my::sandbox::__private::Ok(value)
                         },

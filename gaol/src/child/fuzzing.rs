@@ -8,7 +8,7 @@ use rustix::net::{Shutdown, SocketType};
 
 pub(crate) use super::launcher::Progress;
 use super::leisure::Leisure;
-use super::worker::{self, EntryTable, Setup};
+use super::worker::{self, Setup};
 use super::zygote::Request;
 use super::{template, zygote};
 use crate::profile::Profile;
@@ -28,8 +28,7 @@ pub fn serve_call(bytes: &[u8], descriptors: usize, reply: u64) -> io::Result<Ve
     let mut plan = resolve_within(&Profile::NOTHING, Layers::ALL)
         .map_err(|unresolved| io::Error::other(unresolved.problem.to_string()))?;
     plan.reply = Some(reply);
-    let entries = EntryTable::new(crate::entry::entries());
-    let setup = Setup { plan: &plan, inherited: &[], entries: &entries, filter: None };
+    let setup = Setup { plan: &plan, inherited: &[], filter: None };
     let mut channel = std::fs::File::from(theirs);
     let served = worker::serve(&setup, &mut channel, None, &mut Leisure::default());
     drop(channel);

@@ -12,7 +12,6 @@ use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions};
 
 use super::judge;
 use super::worker::{self, Setup};
-use crate::entry;
 use crate::message::{
     EXPECTING, Ended, LONGEST, PlanHead, Purpose, Readiness, Spawned, Step, Wanted, Watch, send, worker_descriptor,
 };
@@ -232,7 +231,6 @@ fn discard(pid: Pid) {
 /// Forks workers and reaps them, until the application lets go of the control socket.
 fn serve(control: &OwnedFd, prepared: &Prepared) -> Result<Infallible, Refusal> {
     let Prepared { plan, inherited, own_domain, .. } = prepared;
-    let entries = worker::EntryTable::new(entry::served());
     let filter = plan.layers.has(Layer::Seccomp).then(|| WorkerFilter::new(&sys::shape(plan)));
     let mut workers: Vec<Live> = Vec::new();
     let mut judges: Vec<Judge> = Vec::new();
@@ -258,7 +256,7 @@ fn serve(control: &OwnedFd, prepared: &Prepared) -> Result<Infallible, Refusal> 
                 Ok(received) if received.bytes > 0 => {
                     let lane = received.descriptors.into_iter().next();
                     let (own_domain, filter) = (own_domain.as_ref(), filter.as_ref());
-                    let setup = Setup { plan, inherited, entries: &entries, own_domain, filter };
+                    let setup = Setup { plan, inherited, own_domain, filter };
                     match fork_worker(&setup, control, Wanted::from_bytes(request), lane) {
                         Ok(forks) => forked = Some(forks),
                         Err((step, error)) => {

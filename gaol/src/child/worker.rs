@@ -21,7 +21,7 @@ use rustix::process::{Pid, Signal};
 use super::leisure::{Leisure, Look};
 use super::room::Room;
 use crate::crossing;
-use crate::entry::{Entry, Reply, Request};
+use crate::entry::{self, Entry, Purpose, Reply, Request};
 use crate::message::worker_descriptor::{CHANNEL, JUDGE, LANE, STATUS, STREAMS};
 use crate::message::{Ended, Stay, Wanted};
 use crate::plan::{Plan, Stream};
@@ -40,26 +40,10 @@ pub(super) struct Setup<'a> {
     pub(super) plan: &'a Plan,
     /// The application's streams, in order, for those that are inherited.
     pub(super) inherited: &'a [OwnedFd],
-    pub(super) entries: &'a EntryTable,
     /// What keeps the worker from its siblings and from its template, where there is Landlock.
     pub(super) own_domain: Option<&'a OwnDomain>,
     /// The last filter, where there are filters.
     pub(super) filter: Option<&'a WorkerFilter>,
-}
-
-/// The entries by id.
-pub(super) struct EntryTable(Vec<&'static Entry>);
-
-impl EntryTable {
-    pub(super) fn new(entries: impl Iterator<Item = &'static Entry>) -> Self {
-        let mut entries: Vec<_> = entries.collect();
-        entries.sort_unstable_by_key(|entry| entry.id());
-        Self(entries)
-    }
-
-    fn find(&self, id: u64) -> Option<&'static Entry> {
-        self.0.binary_search_by_key(&id, |entry| entry.id()).ok().map(|at| self.0[at])
-    }
 }
 
 /// How much of a call is received at once, head and all.
@@ -93,7 +77,7 @@ pub(super) fn main(setup: &Setup<'_>, ends: Ends<'_>, template: Pid, wanted: Wan
     signals::report_aborts(channel.as_fd());
     // Where the call is here already there is nothing to gain by it.
     if !is_readable_within(&channel, Duration::ZERO) {
-        rehearse(&channel, setup.entries.find(wanted.entry));
+        rehearse(&channel, entry::find(wanted.entry));
         if let Some(lane) = &lane {
             warm(lane);
         }
@@ -221,7 +205,8 @@ fn rehearse(channel: &std::fs::File, entry: Option<&Entry>) {
     let _ = codec::encode(&crossing::REHEARSED, &mut arguments, HEADER as u64);
     let aside = Some(SharedReader::new([], 0));
     let cap = HEADER as u64;
-    let request = Request { arguments: &arguments, aside, descriptors: Vec::new(), room: None, cap, is_visit: false };
+    let request =
+        Request { arguments: &arguments, aside, descriptors: Vec::new(), room: None, cap, purpose: Purpose::Call };
     let _ = std::panic::catch_unwind(AssertUnwindSafe(|| crossing::rehearse(request)));
     let _ = entry.map(|entry| entry.serve(Request::visit()));
     // As it is asked how long a call was waited for, and how a kept worker waits.
@@ -311,15 +296,13 @@ pub(super) fn serve(
         // With nothing beside it, all of its blocks are in it.
         aside: (call.aside > 0).then(|| SharedReader::new(pieces, call.aside)),
         descriptors,
-        is_visit: false,
+        purpose: Purpose::Call,
         room: room.as_mut().map(|room| room as &mut dyn Aside),
         cap,
     };
-    let reply = match setup.entries.find(call.entry) {
+    let reply = match entry::find(call.entry) {
         Some(entry) => run(entry, request),
-        None => {
-            Reply::new(Kind::Unable, b"it is not registered in the child; is it in a library that was loaded later?")
-        }
+        None => Reply::new(Kind::Unable, b"it is not registered in the child"),
     };
     // What was put there for a reply that is another now is no part of it.
     let in_lane = room.as_ref().filter(|_| reply.aside > 0).map_or(0, Room::in_lane);

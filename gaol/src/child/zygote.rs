@@ -113,7 +113,7 @@ pub(super) fn greet(control: &OwnedFd) -> Result<OwnedFd, (&'static str, io::Err
         .ok_or(("read the application's greeting", io::Error::from(io::ErrorKind::InvalidData)))?;
     let own = rustix::process::pidfd_open(rustix::process::getpid(), PidfdFlags::empty())
         .map_err(|errno| ("pidfd_open", errno.into()))?;
-    let greeting = Greeting::Ready { nonce: hello.nonce, build: crate::entry::build_id() };
+    let greeting = Greeting::Ready { nonce: hello.nonce, build: crate::entry::registry().build() };
     send(control, &greeting, &[own.as_fd()]).map_err(|error| ("sendmsg", error))?;
     Ok(application)
 }

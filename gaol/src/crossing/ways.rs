@@ -1,7 +1,11 @@
 //! The ways in which a value crosses: as a block of bytes, through serde, or as a descriptor.
 
+use std::any::type_name;
+use std::ffi::{CStr, CString, OsStr, OsString};
 use std::marker::PhantomData;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde::de::{DeserializeOwned, Error as _};
@@ -31,6 +35,26 @@ pub trait Codec {
     ///
     /// What is wrong with the bytes.
     fn decode(&self, reader: &mut Reader<'_>) -> Result<Self::Owned, DecodeError>;
+
+    /// The same as [`encode`](Codec::encode), of what is called `whole`.
+    ///
+    /// # Errors
+    ///
+    /// The same, with that.
+    #[inline]
+    fn encode_as(&self, whole: &str, value: &Self::Borrowed, writer: &mut Writer<'_>) -> Result<(), EncodeError> {
+        self.encode(value, writer).map_err(|problem| problem.of(whole, type_name::<Self::Borrowed>()))
+    }
+
+    /// The same as [`decode`](Codec::decode), of what is called `whole`.
+    ///
+    /// # Errors
+    ///
+    /// The same, with that.
+    #[inline]
+    fn decode_as(&self, whole: &str, reader: &mut Reader<'_>) -> Result<Self::Owned, DecodeError> {
+        self.decode(reader).map_err(|problem| problem.of(whole, type_name::<Self::Owned>()))
+    }
 }
 
 /// Picks the codec of a type by autoref: `(&&&&Way::<T>::NEW).codec()` finds a block first, then serde, then a descriptor.
@@ -53,7 +77,7 @@ macro_rules! plain {
 
 plain! { u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize f32 f64 }
 
-/// Text, or plain numbers in a row.
+/// Text, a name of the system's, or plain numbers in a row.
 pub trait Block {
     /// What is read.
     type Owned;
@@ -137,6 +161,45 @@ impl Block for String {
     }
 }
 
+/// Implements [`Block`] for names that are bytes, whatever is in them. serde takes a path for text, and refuses one that is none.
+macro_rules! names {
+    ($($borrowed:ty, $owned:ty: $bytes:expr, $read:expr;)*) => {$(
+        impl Block for $borrowed {
+            type Owned = $owned;
+            const WIDTH: usize = 1;
+
+            fn bytes(&self) -> &[u8] {
+                let bytes: fn(&$borrowed) -> &[u8] = $bytes;
+                bytes(self)
+            }
+
+            fn read(reader: &mut Reader<'_>) -> Result<$owned, DecodeError> {
+                let read: fn(Vec<u8>) -> Result<$owned, DecodeError> = $read;
+                read(reader.numbers()?)
+            }
+        }
+
+        impl Block for $owned {
+            type Owned = Self;
+            const WIDTH: usize = 1;
+
+            fn bytes(&self) -> &[u8] {
+                <$borrowed as Block>::bytes(self)
+            }
+
+            fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+                <$borrowed as Block>::read(reader)
+            }
+        }
+    )*};
+}
+
+names! {
+    OsStr, OsString: OsStr::as_bytes, |bytes| Ok(OsString::from_vec(bytes));
+    Path, PathBuf: |path| path.as_os_str().as_bytes(), |bytes| Ok(OsString::from_vec(bytes).into());
+    CStr, CString: CStr::to_bytes, |bytes| CString::new(bytes).map_err(DecodeError::custom);
+}
+
 /// Writes blocks.
 #[derive(Debug)]
 pub struct BlockCodec<T: ?Sized>(PhantomData<fn(&T)>);
@@ -163,11 +226,11 @@ impl<T: Serialize + Sent<Owned: DeserializeOwned> + ?Sized> Codec for SerdeCodec
     type Owned = T::Owned;
 
     fn encode(&self, value: &T, writer: &mut Writer<'_>) -> Result<(), EncodeError> {
-        writer.value(value)
+        writer.sealed(value)
     }
 
     fn decode(&self, reader: &mut Reader<'_>) -> Result<T::Owned, DecodeError> {
-        reader.value()
+        reader.sealed()
     }
 }
 

@@ -58,7 +58,7 @@ impl std::error::Error for FunctionError {
 }
 
 /// What a child says, made harmless for a terminal: control characters but line ends and tabs are escaped.
-pub(super) fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     let harmless = |character: char| !character.is_control() || matches!(character, '\n' | '\t');
     text.chars()
         .map(

@@ -23,7 +23,8 @@ static ENTRY: Entry = Entry::new(
     Profile::NOTHING,
     &[],
     serve_attack,
-);
+)
+.own();
 
 /// Has the workers of this process, which is to be a zygote, serve the suite.
 pub(crate) fn register() {

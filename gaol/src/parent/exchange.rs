@@ -432,7 +432,12 @@ impl Exchange<'_> {
         let limit = match header.kind {
             Kind::Call => return Err(ProtocolProblem::Header("the frame is a call, not a reply")),
             Kind::Returned | Kind::Failed | Kind::FailedInWords => self.terms.reply.unwrap_or(u64::MAX / 2),
-            Kind::Panicked | Kind::OutOfMemory | Kind::Violated | Kind::Unable => MOST_REPORT,
+            Kind::Panicked
+            | Kind::OutOfMemory
+            | Kind::Violated
+            | Kind::Unable
+            | Kind::Unreadable
+            | Kind::Unsendable => MOST_REPORT,
             Kind::Room => 8,
         };
         // What is in shared memory counts against the same limit.
@@ -484,7 +489,10 @@ impl Exchange<'_> {
         // A kept worker that reports a panic goes on as well.
         if self.is_whole()
             && self.terms.reused
-            && let Some(Header { kind: kind @ (Kind::Panicked | Kind::Unable), .. }) = self.header
+            && let Some(Header {
+                kind: kind @ (Kind::Panicked | Kind::Unable | Kind::Unreadable | Kind::Unsendable),
+                ..
+            }) = self.header
         {
             return Some(self.back(kind).map_or_else(Answer::Unbelievable, Answer::Reply));
         }

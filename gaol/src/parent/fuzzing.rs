@@ -102,7 +102,7 @@ pub fn come_of<R: Returned>(
             Meaning::Value(value) => Came::Value(value),
             Meaning::FunctionError(error) => Came::FunctionError(error),
             Meaning::Words(words) => Came::Words(words),
-            Meaning::Undecodable(problem) => Came::Undecodable(problem),
+            Meaning::Undecodable(problem) => Came::Undecodable(problem.to_string()),
             Meaning::Late => Came::Stopped("it timed out".to_owned()),
         },
         Answer::NeverBegan => Came::NeverBegan,

@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 
 use super::disposal;
 use super::outlet::Reserved;
+use crate::entry::{Purpose, Request};
 use crate::sys::shared::{Lane, Piece, SharedReader, SharedWriter};
 use crate::wire::{HEADER, Header};
 
@@ -48,6 +49,20 @@ impl Outgoing {
         if self.descriptors.len() > usize::from(own) {
             disposal::let_go(self.descriptors.split_off(usize::from(own)));
         }
+    }
+
+    /// The arguments as a worker has them, that had `lane`: to see whether they can be read.
+    pub(super) fn arguments(&self, lane: Option<&Lane>) -> Option<Request<'_>> {
+        let header = self.header()?;
+        let arguments = self.frame[HEADER..].get(usize::try_from(header.prefix).ok()?..)?;
+        let in_lane = u64::from(header.lane);
+        let shared = usize::from(header.aside > in_lane);
+        let mut beside = self.descriptors.iter().map(OwnedFd::try_clone).collect::<io::Result<Vec<_>>>().ok()?;
+        let descriptors = beside.split_off(shared.min(beside.len()));
+        let pieces = lane.filter(|_| in_lane > 0).map(|lane| lane.piece(in_lane)).into_iter();
+        let pieces = pieces.chain(beside.into_iter().map(|memory| Piece::new(memory, header.aside - in_lane)));
+        let aside = (header.aside > 0).then(|| SharedReader::new(pieces, header.aside));
+        Some(Request { arguments, aside, descriptors, room: None, cap: 0, purpose: Purpose::Check })
     }
 
     fn header(&self) -> Option<Header> {

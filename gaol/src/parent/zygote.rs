@@ -166,7 +166,8 @@ impl Starter {
 /// The handshake: a nonce comes back, from a process of the same build.
 fn greet(control: &OwnedFd, deadline: Instant) -> Result<OwnedFd, NotStarted> {
     let nonce = super::nonce();
-    let build = crate::entry::build_id();
+    let registry = crate::entry::registry();
+    let build = registry.build();
     let own = rustix::process::pidfd_open(rustix::process::getpid(), PidfdFlags::empty())
         .map_err(|errno| NotStarted::at("pidfd_open")(errno.into()))?;
     match send(control, &Hello { nonce, build }, &[own.as_fd()]) {
@@ -189,6 +190,19 @@ fn greet(control: &OwnedFd, deadline: Instant) -> Result<OwnedFd, NotStarted> {
             .descriptors
             .pop()
             .ok_or_else(|| NotStarted::at("receive the zygote's pidfd")(io::Error::from(io::ErrorKind::InvalidData))),
+        Ok(Greeting::Ready { build: theirs, .. })
+            if theirs.functions == build.functions
+                && let Some(twin) = registry.twin() =>
+        {
+            let (name, file, line) = (twin.name(), twin.file(), twin.line());
+            Err(NotStarted {
+                step: format!(
+                    "tell `{name}` ({file}:{line}) from another function of this name in the same place: they are in two shared libraries, and \
+                     no child knows which is which; give them other names"
+                ),
+                source: io::Error::from(io::ErrorKind::InvalidData),
+            })
+        }
         Ok(Greeting::Ready { .. }) => Err(NotStarted::at("the new process is of another build of this program")(
             io::Error::from(io::ErrorKind::InvalidData),
         )),

@@ -1,8 +1,9 @@
 //! Turns values into postcard's bytes for the channel, with limits that hold against a hostile peer.
 //!
 //! Leaves (numbers, text, bytes, tags, lengths) are read and written by `postcard`; the serde containers around them
-//! are our own, because that is where the limits are. The bytes are exactly postcard's. Both sides count the same
-//! things, so that whatever [`encode()`] accepts, [`decode()`] does not refuse for its size:
+//! are our own, because that is where the limits are. What has no names has exactly postcard's bytes; fields and variants have
+//! some bits of their names beside them, and how many fields there are, since the two halves of a type need not agree ([`shape`]).
+//! Both sides count the same things, so that whatever [`encode()`] accepts, [`decode()`] does not refuse for its size:
 //!
 //! * **Depth.** A value that holds another value is a level: sequence, map, tuple, struct, newtype, `Some`, a variant
 //!   with content. At most [`DEPTH_LIMIT`] levels. A list of `struct Node { next: Option<Box<Node>> }` takes two a node.
@@ -17,6 +18,7 @@
 mod decode;
 mod encode;
 pub(crate) mod reserved;
+mod shape;
 #[cfg(test)]
 mod tests;
 

@@ -152,5 +152,8 @@ pub fn call_all() {
     assert_eq!(seven(6).unwrap(), 7);
     assert_eq!((inner::eight().unwrap(), inner::nine().unwrap()), (8, 9));
     assert_eq!(ten().unwrap(), Path::new("/"));
+    let (one, two) = (twin_one::which().unwrap(), twin_two::which().unwrap());
+    assert_eq!((one.0.as_str(), two.0.as_str()), ("1.0.0", "2.0.0"));
+    assert_eq!(one.1, two.1, "they are described alike, or this shows nothing");
     println!("all ten work");
 }

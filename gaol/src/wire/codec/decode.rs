@@ -1,17 +1,21 @@
 //! Reads a value from bytes that a hostile peer may have written.
 
 mod budget;
+mod named;
 mod stack;
 
 use std::mem::needs_drop;
 
+use serde::de::value::BorrowedStrDeserializer;
 use serde::de::{
-    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error, IntoDeserializer, MapAccess, SeqAccess,
-    VariantAccess, Visitor,
+    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error, Expected, IntoDeserializer, MapAccess,
+    SeqAccess, Unexpected, VariantAccess, Visitor,
 };
 
 use self::budget::{ALLOCATION, Account, Growth, MULTIPLE};
+use self::named::{Fields, FieldsInOrder, SomeFields, variant_of};
 use self::stack::Stack;
+use super::shape::{NAME_BYTES, NameMark, Part, SEAL_BYTES, Shape};
 use super::{BLOCK, DEPTH_LIMIT, FREE_ELEMENTS, Set, reserved, short_message};
 use crate::sys::numbers::Numbers;
 use crate::wire::descriptors;
@@ -58,6 +62,8 @@ impl<'de> Reader<'de> {
             account: Account::new(budget),
             stack: Stack::from_here(),
             aside,
+            shape: Shape::default(),
+            asked: false,
         };
         Self { input }
     }
@@ -67,6 +73,23 @@ impl<'de> Reader<'de> {
         let value = T::deserialize(Decoder { input: &mut self.input, depth: 0, around: Around::of::<T>() })?;
         // A type may have gone on without what it was refused.
         self.input.account.verdict().map(|()| value)
+    }
+
+    /// Reads what [`Writer::sealed`](super::Writer::sealed) wrote, and makes sure that both halves of the type mean the same.
+    pub(crate) fn sealed<T: DeserializeOwned>(&mut self) -> Result<T, DecodeError> {
+        self.input.shape = Shape::default();
+        let value = match self.value() {
+            Err(problem @ (DecodeError::Late | DecodeError::TooMuch { .. } | DecodeError::StackUsed)) => {
+                return Err(problem);
+            }
+            // Whatever the type made of it.
+            _ if self.input.asked => return Err(DecodeError::Asks),
+            read => read?,
+        };
+        if *self.input.raw::<SEAL_BYTES>()? == self.input.shape.seal() {
+            return Ok(value);
+        }
+        Err(DecodeError::Disagree("it is written as other parts than it is read as".to_owned()))
     }
 
     /// Reads bytes that stand together, as numbers of a type for which every bit pattern is one.
@@ -111,6 +134,26 @@ pub enum DecodeError {
     /// Bytes are left over after the value.
     #[error("bytes are left over after the value")]
     Trailing,
+    /// The two halves of a type disagree: what its `Serialize` writes is not what its `Deserialize` reads.
+    #[error(
+        "the type's two halves disagree: {0} (serde's `skip`, `skip_serializing` or `skip_deserializing`, `rename`, `with`, `from` or `into` \
+         on one side only, or one of the two written by hand)"
+    )]
+    Disagree(String),
+    /// The type asks what the bytes are.
+    #[error(
+        "the type asks the bytes what they are, which they do not say (serde's `untagged`, `flatten` and `tag` do this, \
+         and types that hold anything, such as `serde_json::Value`); send it as text, or as a type that says what it is"
+    )]
+    Asks,
+    /// It is a part of something.
+    #[error("{whole}: {problem}")]
+    In {
+        /// What: a parameter, or the result, with its type.
+        whole: String,
+        /// What is wrong with it.
+        problem: Box<DecodeError>,
+    },
     /// The value has more levels than `DEPTH_LIMIT`.
     #[error("the value is nested deeper than {DEPTH_LIMIT} levels")]
     TooDeep,
@@ -133,9 +176,56 @@ pub enum DecodeError {
     Late,
 }
 
+impl DecodeError {
+    /// An error that says in which way the halves of a type disagree.
+    #[cold]
+    fn disagree(how: std::fmt::Arguments<'_>) -> Self {
+        Self::Disagree(short_message(&how))
+    }
+
+    /// Whether it is the type that cannot be read, from whatever bytes.
+    pub(crate) fn is_of_type(&self) -> bool {
+        match self {
+            Self::In { problem, .. } => problem.is_of_type(),
+            problem => matches!(problem, Self::Disagree(_) | Self::Asks),
+        }
+    }
+
+    /// The same, of nothing in particular.
+    pub(crate) fn alone(self) -> Self {
+        match self {
+            Self::In { problem, .. } => *problem,
+            problem => problem,
+        }
+    }
+
+    /// The same of `whole`.
+    #[cold]
+    pub(crate) fn of(self, whole: &str, type_name: &str) -> Self {
+        match self {
+            Self::In { .. } | Self::Late => self,
+            problem => Self::In { whole: format!("{whole} (`{type_name}`)"), problem: Box::new(problem) },
+        }
+    }
+}
+
 impl Error for DecodeError {
     fn custom<T: std::fmt::Display>(message: T) -> Self {
         Self::Invalid(short_message(&message))
+    }
+
+    // What a type says of its own halves: no bytes make it say so where they agree.
+
+    fn invalid_type(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::disagree(format_args!("it reads {expected} where there is {unexpected}"))
+    }
+
+    fn missing_field(field: &'static str) -> Self {
+        Self::disagree(format_args!("it reads field `{field}`, which is not written"))
+    }
+
+    fn unknown_field(field: &str, _expected: &'static [&'static str]) -> Self {
+        Self::disagree(format_args!("it writes field `{field}`, which it does not read"))
     }
 }
 
@@ -161,6 +251,10 @@ struct Input<'de> {
     stack: Stack,
     /// Where long blocks are, if not among the bytes.
     aside: Option<&'de mut dyn Set>,
+    /// What the value that is being read looks like so far.
+    shape: Shape,
+    /// A type asked what the bytes are.
+    asked: bool,
 }
 
 impl<'de> Input<'de> {
@@ -168,6 +262,20 @@ impl<'de> Input<'de> {
     #[inline]
     fn leaf<T: Leaf>(&mut self) -> Result<T, DecodeError> {
         Ok(T::read(&mut self.rest)?)
+    }
+
+    /// Reads so many bytes as they are.
+    #[inline]
+    fn raw<const LENGTH: usize>(&mut self) -> Result<&'de [u8; LENGTH], DecodeError> {
+        let (own, rest) = self.rest.split_first_chunk().ok_or(DecodeError::Truncated)?;
+        self.rest = rest;
+        Ok(own)
+    }
+
+    /// Reads some bits of the name of a field or a variant.
+    #[inline]
+    fn name(&mut self) -> Result<NameMark, DecodeError> {
+        Ok(NameMark::from_le_bytes(*self.raw::<NAME_BYTES>()?))
     }
 
     /// Reads the length of a block, which is there in full.
@@ -316,7 +424,8 @@ impl<'a, 'de> Decoder<'a, 'de> {
     ///
     /// Not every collection is as careful as serde's own, which reserve a MiB at most. All containers together may make
     /// room for as many elements as the message has bytes, which is enough for every element that takes a byte.
-    fn declared_elements<T>(mut self) -> Result<Elements<'a, 'de>, DecodeError> {
+    fn declared_elements<T>(mut self, part: Part) -> Result<Elements<'a, 'de>, DecodeError> {
+        self.input.shape.note(part);
         let left = self.input.length()?;
         let reserved = left.min(self.input.rest.len()).min(self.input.reservable);
         self.input.reservable -= reserved;
@@ -326,13 +435,39 @@ impl<'a, 'de> Decoder<'a, 'de> {
         }
         Ok(Elements { decoder: self.inside()?, left, reserved, growth: Growth::of::<T>() })
     }
+
+    /// Named fields, of which some may be left out, of a container that was entered.
+    fn named_fields<V: Visitor<'de>>(
+        self,
+        of: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, DecodeError> {
+        self.input.shape.note(Part::Struct);
+        let written = self.input.leaf::<u64>()?;
+        let mut fields = Fields { decoder: self, of, fields, at: 0 };
+        // An enum with `tag` and `content` is a struct of two fields to serde, and reads its variant only where it is told the names.
+        if written == fields.fields.len() as u64 && written != 2 {
+            let value = visitor.visit_seq(FieldsInOrder(&mut fields))?;
+            return if fields.is_at_end() {
+                Ok(value)
+            } else {
+                Err(fields.disagree("writes fields that it does not read"))
+            };
+        }
+        match usize::try_from(written).ok().filter(|written| *written <= fields.fields.len()) {
+            Some(written) => visitor.visit_map(SomeFields { fields, left: written }),
+            None => Err(fields.disagree("writes more fields than it reads")),
+        }
+    }
 }
 
 /// Implements the methods that read one leaf and show it to the visitor.
 macro_rules! decode_leaves {
-    ($($deserialize:ident => $visit:ident($leaf:ty),)*) => {$(
+    ($($deserialize:ident => $visit:ident($leaf:ty) $part:ident,)*) => {$(
         #[inline]
         fn $deserialize<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+            self.input.shape.note(Part::$part);
             if self.around.owns {
                 // In a box.
                 self.input.account.pay(size_of::<$leaf>() + ALLOCATION)?;
@@ -346,10 +481,8 @@ macro_rules! decode_leaves {
 macro_rules! refuse_unknown_types {
     ($($deserialize:ident)*) => {$(
         fn $deserialize<V: Visitor<'de>>(self, _visitor: V) -> Result<V::Value, DecodeError> {
-            Err(DecodeError::custom(
-                "the type asks the bytes what they are, which they do not say \
-                 (serde's `untagged`, `tag` and `flatten` do this)",
-            ))
+            self.input.asked = true;
+            Err(DecodeError::Asks)
         }
     )*};
 }
@@ -364,23 +497,24 @@ impl<'de> Deserializer<'de> for Decoder<'_, 'de> {
     refuse_unknown_types! { deserialize_any deserialize_identifier deserialize_ignored_any }
 
     decode_leaves! {
-        deserialize_bool => visit_bool(bool),
-        deserialize_i8 => visit_i8(i8),
-        deserialize_i16 => visit_i16(i16),
-        deserialize_i32 => visit_i32(i32),
-        deserialize_i64 => visit_i64(i64),
-        deserialize_i128 => visit_i128(i128),
-        deserialize_u8 => visit_u8(u8),
-        deserialize_u16 => visit_u16(u16),
-        deserialize_u32 => visit_u32(u32),
-        deserialize_u64 => visit_u64(u64),
-        deserialize_u128 => visit_u128(u128),
-        deserialize_f32 => visit_f32(f32),
-        deserialize_f64 => visit_f64(f64),
-        deserialize_char => visit_char(char),
+        deserialize_bool => visit_bool(bool) Bool,
+        deserialize_i8 => visit_i8(i8) Signed8,
+        deserialize_i16 => visit_i16(i16) Signed,
+        deserialize_i32 => visit_i32(i32) Signed,
+        deserialize_i64 => visit_i64(i64) Signed,
+        deserialize_i128 => visit_i128(i128) Signed,
+        deserialize_u8 => visit_u8(u8) Unsigned8,
+        deserialize_u16 => visit_u16(u16) Unsigned,
+        deserialize_u32 => visit_u32(u32) Unsigned,
+        deserialize_u64 => visit_u64(u64) Unsigned,
+        deserialize_u128 => visit_u128(u128) Unsigned,
+        deserialize_f32 => visit_f32(f32) Single,
+        deserialize_f64 => visit_f64(f64) Double,
+        deserialize_char => visit_char(char) Block,
     }
 
     fn deserialize_str<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, DecodeError> {
+        self.input.shape.note(Part::Block);
         self.pay_for_head::<V::Value>()?;
         match self.input.block()? {
             Block::Lent(bytes) => visitor.visit_borrowed_str(std::str::from_utf8(bytes).map_err(DecodeError::custom)?),
@@ -393,6 +527,7 @@ impl<'de> Deserializer<'de> for Decoder<'_, 'de> {
     }
 
     fn deserialize_bytes<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, DecodeError> {
+        self.input.shape.note(Part::Block);
         self.pay_for_head::<V::Value>()?;
         match self.input.block()? {
             Block::Lent(bytes) => visitor.visit_borrowed_bytes(bytes),
@@ -417,6 +552,7 @@ impl<'de> Deserializer<'de> for Decoder<'_, 'de> {
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+        self.input.shape.note(Part::Option);
         let content = self.into_content::<V::Value>()?;
         match content.input.leaf::<u8>()? {
             0 => visitor.visit_none(),
@@ -436,20 +572,21 @@ impl<'de> Deserializer<'de> for Decoder<'_, 'de> {
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        let mut elements = self.declared_elements::<V::Value>()?;
+        let mut elements = self.declared_elements::<V::Value>(Part::Sequence)?;
         let value = visitor.visit_seq(&mut elements)?;
         elements.check_all_taken()?;
         Ok(value)
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        let mut elements = self.declared_elements::<V::Value>()?;
+        let mut elements = self.declared_elements::<V::Value>(Part::Map)?;
         let value = visitor.visit_map(&mut elements)?;
         elements.check_all_taken()?;
         Ok(value)
     }
 
     fn deserialize_tuple<V: Visitor<'de>>(self, length: usize, visitor: V) -> Result<V::Value, DecodeError> {
+        self.input.shape.note_tuple(length);
         // The type knows the length, so that it is not charged for, nor anything reserved.
         let decoder = self.nested::<V::Value>()?;
         visitor.visit_seq(Elements { decoder, left: length, reserved: length, growth: Growth::NONE })
@@ -466,31 +603,47 @@ impl<'de> Deserializer<'de> for Decoder<'_, 'de> {
 
     fn deserialize_struct<V: Visitor<'de>>(
         self,
-        _name: &'static str,
+        name: &'static str,
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
-        self.deserialize_tuple(fields.len(), visitor)
+        self.nested::<V::Value>()?.named_fields(name, fields, visitor)
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
         self,
-        _name: &'static str,
-        _variants: &'static [&'static str],
+        name: &'static str,
+        variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
-        visitor.visit_enum(self.into_content::<V::Value>()?)
+        let decoder = self.into_content::<V::Value>()?;
+        visitor.visit_enum(Variants { decoder, of: name, variants })
     }
 }
 
-impl<'de> EnumAccess<'de> for Decoder<'_, 'de> {
-    type Error = DecodeError;
-    type Variant = Self;
+/// An enum whose variant is still to be read.
+struct Variants<'a, 'de> {
+    decoder: Decoder<'a, 'de>,
+    /// What the type calls itself.
+    of: &'static str,
+    /// Those that the type reads.
+    variants: &'static [&'static str],
+}
 
-    fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, Self), DecodeError> {
-        let index = self.input.leaf::<u32>()?;
-        let variant = seed.deserialize(IntoDeserializer::<DecodeError>::into_deserializer(index))?;
-        Ok((variant, self))
+impl<'a, 'de> EnumAccess<'de> for Variants<'a, 'de> {
+    type Error = DecodeError;
+    type Variant = Decoder<'a, 'de>;
+
+    fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, Self::Variant), DecodeError> {
+        let Self { decoder, of, variants } = self;
+        decoder.input.shape.note(Part::Enum);
+        let index = decoder.input.leaf::<u32>()?;
+        let name = decoder.input.name()?;
+        let variant = match variant_of(of, variants, index, name)? {
+            Some(name) => seed.deserialize(BorrowedStrDeserializer::<DecodeError>::new(name)),
+            None => seed.deserialize(IntoDeserializer::<DecodeError>::into_deserializer(index)),
+        };
+        Ok((variant?, decoder))
     }
 }
 
@@ -507,6 +660,7 @@ impl<'de> VariantAccess<'de> for Decoder<'_, 'de> {
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, length: usize, visitor: V) -> Result<V::Value, DecodeError> {
+        self.input.shape.note_tuple(length);
         // The enum, which is what the visitor makes, is paid for.
         let decoder = self.inside()?;
         visitor.visit_seq(Elements { decoder, left: length, reserved: length, growth: Growth::NONE })
@@ -517,7 +671,7 @@ impl<'de> VariantAccess<'de> for Decoder<'_, 'de> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
-        self.tuple_variant(fields.len(), visitor)
+        self.inside()?.named_fields("a variant", fields, visitor)
     }
 }
 

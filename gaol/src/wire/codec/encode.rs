@@ -2,6 +2,7 @@
 
 mod elements;
 mod output;
+mod scoped;
 
 use std::fmt::Display;
 
@@ -9,6 +10,7 @@ use serde::ser::{Error, Serialize, Serializer};
 
 use self::elements::Elements;
 use self::output::Output;
+use super::shape::{Part, Shape};
 use super::{Aside, DEPTH_LIMIT, FREE_ELEMENTS, reserved, short_message};
 
 /// Appends `value` to `out`, which may become `cap` bytes long: what it holds already (a frame's header) counts.
@@ -53,6 +55,18 @@ impl Writer<'_> {
         value.serialize(Encoder { output: &mut self.output, depth: 0 })
     }
 
+    /// Writes a value as serde has it, and after it what its shape was: for a type of whose halves nobody knows whether they agree.
+    pub(crate) fn sealed<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), EncodeError> {
+        self.output.shape = Shape::default();
+        self.output.may_have_scopes = false;
+        self.value(value)?;
+        if self.output.may_have_scopes {
+            scoped::check(value)?;
+        }
+        let seal = self.output.shape.seal();
+        self.output.raw(&seal)
+    }
+
     /// Writes bytes that stand together, of numbers that have `width` bytes each.
     pub(crate) fn block(&mut self, bytes: &[u8], width: usize) -> Result<(), EncodeError> {
         self.output.block(bytes, width)
@@ -77,9 +91,28 @@ pub enum EncodeError {
     /// The value has more than `FREE_ELEMENTS` elements that take no bytes.
     #[error("the value has more than {FREE_ELEMENTS} elements without content")]
     TooMany,
+    /// It is a part of something.
+    #[error("{whole}: {problem}")]
+    In {
+        /// What: a parameter, or the result, with its type.
+        whole: String,
+        /// Why it cannot be sent.
+        problem: Box<EncodeError>,
+    },
     /// There is no memory to put a block aside in.
     #[error("a block of bytes cannot be put in shared memory: {0}")]
     Aside(String),
+}
+
+impl EncodeError {
+    /// The same of `whole`, unless it is no fault of the value's.
+    #[cold]
+    pub(crate) fn of(self, whole: &str, type_name: &str) -> Self {
+        match self {
+            Self::TooLarge { .. } | Self::Aside(_) | Self::In { .. } => self,
+            problem => Self::In { whole: format!("{whole} (`{type_name}`)"), problem: Box::new(problem) },
+        }
+    }
 }
 
 impl Error for EncodeError {
@@ -106,13 +139,42 @@ impl<'a, 'o> Encoder<'a, 'o> {
     fn elements(self, left: Option<usize>) -> Result<Elements<'a, 'o>, EncodeError> {
         Ok(Elements { encoder: self.nested()?, left })
     }
+
+    /// A sequence or map that was just entered.
+    fn counted(self, part: Part, length: Option<usize>) -> Result<Elements<'a, 'o>, EncodeError> {
+        self.output.shape.note(part);
+        let length = self.output.length(length)?;
+        self.elements(Some(length))
+    }
+
+    /// A tuple that was just entered. Both halves of a type know its length, and the seal tells whether they mean the same.
+    fn tuple(self, length: usize) -> Result<Elements<'a, 'o>, EncodeError> {
+        self.output.shape.note_tuple(length);
+        self.elements(None)
+    }
+
+    /// Named fields that were just entered: how many there are is written, since some may be left out.
+    fn fields(self, length: usize) -> Result<Elements<'a, 'o>, EncodeError> {
+        self.output.shape.note(Part::Struct);
+        self.output.leaf(&(length as u64))?;
+        self.elements(Some(length))
+    }
+
+    /// Writes which variant follows: its number, and some bits of its name.
+    #[inline]
+    fn variant(&mut self, index: u32, name: &'static str) -> Result<(), EncodeError> {
+        self.output.shape.note(Part::Enum);
+        self.output.leaf(&index)?;
+        self.output.name(name)
+    }
 }
 
 /// Implements the methods that write one leaf.
 macro_rules! encode_leaves {
-    ($($serialize:ident($leaf:ty),)*) => {$(
+    ($($serialize:ident($leaf:ty) $part:ident,)*) => {$(
         #[inline]
         fn $serialize(self, value: $leaf) -> Result<(), EncodeError> {
+            self.output.shape.note(Part::$part);
             self.output.leaf(&value)
         }
     )*};
@@ -134,39 +196,44 @@ impl<'a, 'o> Serializer for Encoder<'a, 'o> {
     }
 
     encode_leaves! {
-        serialize_bool(bool),
-        serialize_i8(i8),
-        serialize_i16(i16),
-        serialize_i32(i32),
-        serialize_i64(i64),
-        serialize_i128(i128),
-        serialize_u8(u8),
-        serialize_u16(u16),
-        serialize_u32(u32),
-        serialize_u64(u64),
-        serialize_u128(u128),
-        serialize_f32(f32),
-        serialize_f64(f64),
-        serialize_char(char),
+        serialize_bool(bool) Bool,
+        serialize_i8(i8) Signed8,
+        serialize_i16(i16) Signed,
+        serialize_i32(i32) Signed,
+        serialize_i64(i64) Signed,
+        serialize_i128(i128) Signed,
+        serialize_u8(u8) Unsigned8,
+        serialize_u16(u16) Unsigned,
+        serialize_u32(u32) Unsigned,
+        serialize_u64(u64) Unsigned,
+        serialize_u128(u128) Unsigned,
+        serialize_f32(f32) Single,
+        serialize_f64(f64) Double,
+        serialize_char(char) Block,
     }
 
     fn serialize_str(self, value: &str) -> Result<(), EncodeError> {
+        self.output.shape.note(Part::Block);
         self.output.block(value.as_bytes(), 1)
     }
 
     fn serialize_bytes(self, value: &[u8]) -> Result<(), EncodeError> {
+        self.output.shape.note(Part::Block);
         self.output.block(value, 1)
     }
 
     fn collect_str<T: Display + ?Sized>(self, value: &T) -> Result<(), EncodeError> {
+        self.output.shape.note(Part::Block);
         self.output.display(value)
     }
 
     fn serialize_none(self) -> Result<(), EncodeError> {
+        self.output.shape.note(Part::Option);
         self.output.leaf(&0u8)
     }
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), EncodeError> {
+        self.output.shape.note(Part::Option);
         self.output.leaf(&1u8)?;
         value.serialize(self.nested()?)
     }
@@ -180,12 +247,12 @@ impl<'a, 'o> Serializer for Encoder<'a, 'o> {
     }
 
     fn serialize_unit_variant(
-        self,
+        mut self,
         _name: &'static str,
         index: u32,
-        _variant: &'static str,
+        variant: &'static str,
     ) -> Result<(), EncodeError> {
-        self.output.leaf(&index)
+        self.variant(index, variant)
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(self, name: &'static str, value: &T) -> Result<(), EncodeError> {
@@ -195,56 +262,55 @@ impl<'a, 'o> Serializer for Encoder<'a, 'o> {
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
-        self,
+        mut self,
         _name: &'static str,
         index: u32,
-        _variant: &'static str,
+        variant: &'static str,
         value: &T,
     ) -> Result<(), EncodeError> {
-        self.output.leaf(&index)?;
+        self.variant(index, variant)?;
         value.serialize(self.nested()?)
     }
 
     fn serialize_seq(self, length: Option<usize>) -> Result<Elements<'a, 'o>, EncodeError> {
-        let length = self.output.length(length)?;
-        self.elements(Some(length))
+        self.counted(Part::Sequence, length)
     }
 
     fn serialize_map(self, length: Option<usize>) -> Result<Elements<'a, 'o>, EncodeError> {
-        self.serialize_seq(length)
+        self.counted(Part::Map, length)
     }
 
-    fn serialize_tuple(self, _length: usize) -> Result<Elements<'a, 'o>, EncodeError> {
-        self.elements(None)
+    fn serialize_tuple(self, length: usize) -> Result<Elements<'a, 'o>, EncodeError> {
+        self.tuple(length)
     }
 
-    fn serialize_tuple_struct(self, _name: &'static str, _length: usize) -> Result<Elements<'a, 'o>, EncodeError> {
-        self.elements(None)
+    fn serialize_tuple_struct(self, _name: &'static str, length: usize) -> Result<Elements<'a, 'o>, EncodeError> {
+        self.tuple(length)
     }
 
-    fn serialize_struct(self, _name: &'static str, _length: usize) -> Result<Elements<'a, 'o>, EncodeError> {
-        self.elements(None)
+    fn serialize_struct(self, _name: &'static str, length: usize) -> Result<Elements<'a, 'o>, EncodeError> {
+        self.fields(length)
     }
 
     fn serialize_tuple_variant(
-        self,
+        mut self,
         _name: &'static str,
         index: u32,
-        _variant: &'static str,
-        _length: usize,
+        variant: &'static str,
+        length: usize,
     ) -> Result<Elements<'a, 'o>, EncodeError> {
-        self.output.leaf(&index)?;
-        self.elements(None)
+        self.variant(index, variant)?;
+        self.tuple(length)
     }
 
     fn serialize_struct_variant(
-        self,
+        mut self,
         _name: &'static str,
         index: u32,
-        _variant: &'static str,
-        _length: usize,
+        variant: &'static str,
+        length: usize,
     ) -> Result<Elements<'a, 'o>, EncodeError> {
-        self.output.leaf(&index)?;
-        self.elements(None)
+        self.variant(index, variant)?;
+        self.fields(length)
     }
 }

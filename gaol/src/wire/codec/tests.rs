@@ -2,6 +2,7 @@
 
 mod aside;
 mod budget;
+mod halves;
 mod hostile;
 mod limits;
 mod reserved;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use serde::de::{DeserializeOwned, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::shape::mark;
 use super::{EncodeError, decode, encode};
 
 /// The bytes of a value, without a cap.
@@ -28,11 +30,20 @@ fn try_encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, EncodeError> 
     encode(value, &mut bytes, u64::MAX).map(|()| bytes)
 }
 
-/// Checks that a value comes back, and that its bytes are postcard's.
+/// Checks that a value comes back.
 fn assert_round_trip<T: Serialize + DeserializeOwned + PartialEq + fmt::Debug>(value: &T) {
     let bytes = encoded(value);
-    assert_eq!(bytes, postcard::to_stdvec(value).unwrap());
     assert_eq!(&decode::<T>(&bytes).unwrap(), value);
+}
+
+/// The bytes that say which variant follows.
+fn variant(index: u8, name: &str) -> Vec<u8> {
+    [&[index][..], &mark(name).to_le_bytes()].concat()
+}
+
+/// The bytes that go before the one field of a struct.
+fn only_field(name: &str) -> Vec<u8> {
+    variant(1, name)
 }
 
 /// Every shape of serde's data model.
@@ -133,9 +144,7 @@ impl List {
 
     /// The bytes of such a list, as a hostile child writes them.
     fn bytes_of_depth(depth: usize) -> Vec<u8> {
-        let mut bytes = vec![1; depth];
-        bytes.push(0);
-        bytes
+        [variant(1, "Cons").repeat(depth), variant(0, "Nil")].concat()
     }
 }
 

@@ -5,12 +5,12 @@ use serde::ser::{
     SerializeTupleStruct, SerializeTupleVariant,
 };
 
-use super::{EncodeError, Encoder};
+use super::{EncodeError, Encoder, scoped};
 
 /// A container whose elements are being written.
 pub(super) struct Elements<'a, 'o> {
     pub(super) encoder: Encoder<'a, 'o>,
-    /// How many are still to come, if the length is in the bytes; otherwise both types know it.
+    /// How many are still to come, if the length is in the bytes; otherwise both halves of the type know it.
     pub(super) left: Option<usize>,
 }
 
@@ -30,6 +30,13 @@ impl Elements<'_, '_> {
         self.value(value)
     }
 
+    /// Writes the next field, if it has a name: some bits of that before it.
+    #[inline]
+    fn field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), EncodeError> {
+        self.encoder.output.name(name)?;
+        self.next(value)
+    }
+
     /// Checks that the length was true.
     fn finish(self) -> Result<(), EncodeError> {
         if self.left.unwrap_or(0) == 0 { Ok(()) } else { Err(wrong_length()) }
@@ -38,14 +45,7 @@ impl Elements<'_, '_> {
 
 /// The error for a length that was not true: what follows would be read out of step.
 fn wrong_length() -> EncodeError {
-    EncodeError::custom("a sequence or map has another length than it declared")
-}
-
-/// The error for a field that is left out now and then: the reader cannot know that it is missing.
-fn skipped_field(name: &'static str) -> EncodeError {
-    EncodeError::custom(format_args!(
-        "field `{name}` is left out (serde's `skip_serializing_if`), which the bytes cannot say"
-    ))
+    EncodeError::custom("a sequence, map or struct has another length than it declared")
 }
 
 impl SerializeSeq for Elements<'_, '_> {
@@ -83,6 +83,9 @@ impl SerializeTuple for Elements<'_, '_> {
     type Error = EncodeError;
 
     fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), EncodeError> {
+        if scoped::may_be_one_of::<T>() {
+            self.encoder.output.may_have_scopes = true;
+        }
         self.next(value)
     }
 
@@ -111,7 +114,7 @@ macro_rules! encode_unnamed_fields {
 
 encode_unnamed_fields! { SerializeTupleStruct SerializeTupleVariant }
 
-/// Implements the traits whose members are fields with a name, which is not written.
+/// Implements the traits whose members are fields with a name. One that is left out is not counted, and nothing is written of it.
 macro_rules! encode_named_fields {
     ($($trait:ident)*) => {$(
         impl $trait for Elements<'_, '_> {
@@ -120,14 +123,10 @@ macro_rules! encode_named_fields {
 
             fn serialize_field<T: Serialize + ?Sized>(
                 &mut self,
-                _name: &'static str,
+                name: &'static str,
                 value: &T,
             ) -> Result<(), EncodeError> {
-                self.next(value)
-            }
-
-            fn skip_field(&mut self, name: &'static str) -> Result<(), EncodeError> {
-                Err(skipped_field(name))
+                self.field(name, value)
             }
 
             fn end(self) -> Result<(), EncodeError> {

@@ -7,6 +7,7 @@ use serde::ser::{Error, Serialize};
 
 use super::EncodeError;
 use crate::error::remedy_for;
+use crate::wire::codec::shape::{self, Shape};
 use crate::wire::codec::{Aside, BLOCK, FREE_ELEMENTS};
 
 /// The capacity to start from, so that a short value allocates once.
@@ -24,6 +25,10 @@ pub(super) struct Output<'o> {
     aside: Option<&'o mut dyn Aside>,
     /// Bytes that went there.
     put_aside: u64,
+    /// What the value that is being written looks like so far.
+    pub(super) shape: Shape,
+    /// It may have IPv6 socket addresses.
+    pub(super) may_have_scopes: bool,
 }
 
 impl<'o> Output<'o> {
@@ -32,15 +37,14 @@ impl<'o> Output<'o> {
         let start = bytes.len();
         let longest = usize::try_from(cap).unwrap_or(usize::MAX).max(start);
         let postcard = postcard::Serializer { output: CappedBytes { bytes, longest } };
-        Self { postcard, cap, start, elements: 0, aside, put_aside: 0 }
+        Self { postcard, cap, start, elements: 0, aside, put_aside: 0, shape: Shape::default(), may_have_scopes: false }
     }
 
     /// Writes bytes that stand together: with their length among the others, or beside them where they are many.
     pub(super) fn block(&mut self, block: &[u8], width: usize) -> Result<(), EncodeError> {
         self.leaf(&(block.len() as u64))?;
         let Some(aside) = self.aside.as_mut().filter(|_| block.len() >= BLOCK) else {
-            let full = EncodeError::TooLarge { cap: self.cap };
-            return self.postcard.output.try_extend(block).map_err(|_| full);
+            return self.raw(block);
         };
         let length = block.len() as u64;
         let room = self.postcard.output.longest - self.postcard.output.bytes.len();
@@ -51,6 +55,19 @@ impl<'o> Output<'o> {
         self.postcard.output.longest -= block.len();
         self.put_aside += length;
         aside.put(block, width).map_err(|error| EncodeError::Aside(format!("{error}{}", remedy_for(&error))))
+    }
+
+    /// Writes bytes as they are.
+    #[inline]
+    pub(super) fn raw(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
+        let full = EncodeError::TooLarge { cap: self.cap };
+        self.postcard.output.try_extend(bytes).map_err(|_| full)
+    }
+
+    /// Writes some bits of the name of a field or a variant.
+    #[inline]
+    pub(super) fn name(&mut self, name: &str) -> Result<(), EncodeError> {
+        self.raw(&shape::mark(name).to_le_bytes())
     }
 
     /// Ends a message, and gives how many bytes went aside. Of one that could not be written nothing is left.
@@ -92,7 +109,7 @@ impl<'o> Output<'o> {
 
     /// Writes the length of a sequence or map, and counts it.
     pub(super) fn length(&mut self, length: Option<usize>) -> Result<usize, EncodeError> {
-        let length = length.ok_or_else(|| EncodeError::custom("a sequence or map does not know its length"))?;
+        let length = length.ok_or_else(|| EncodeError::custom(UNKNOWN_LENGTH))?;
         self.elements = self.elements.saturating_add(length as u64);
         if self.elements > self.cap.saturating_add(FREE_ELEMENTS) {
             // It would not decode from `cap` bytes: no need to visit the elements to know it.
@@ -108,6 +125,9 @@ impl<'o> Output<'o> {
         if self.elements <= written.saturating_add(FREE_ELEMENTS) { Ok(()) } else { Err(EncodeError::TooMany) }
     }
 }
+
+const UNKNOWN_LENGTH: &str = "a sequence or map does not know its length (serde's `flatten` makes such a map); send the fields without \
+                              `flatten`, or collect the elements before";
 
 /// A type without elements, which postcard writes without calling back.
 pub(super) trait Leaf {

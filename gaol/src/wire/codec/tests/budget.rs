@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{List, Shapes, encoded};
+use super::{List, Shapes, encoded, mark, only_field, variant};
 use crate::wire::codec::{Budget, DecodeError, decode_within};
 
 const MIB: u64 = 1 << 20;
@@ -97,12 +97,15 @@ fn each_kind_of_owner_is_paid_for() {
         );
     }
 
+    let wide = [only_field("_all"), vec![0]].concat();
+    let (cons, nil) = (variant(1, "Cons"), variant(0, "Nil"));
+
     check::<u8>(&[0], 1);
     check::<u64>(&[0], 8);
     check::<Option<[u64; 32]>>(&[0], 264);
     check::<(Option<[u64; 32]>, u8)>(&[0, 0], 272);
-    check::<Wide>(&[0], 264);
-    check::<Skips>(&[], 256);
+    check::<Wide>(&wide, 264);
+    check::<Skips>(&[0], 256);
     check::<String>(&[0], 24);
     check::<String>(&[1, b'x'], 24 + 32);
     check::<Box<str>>(&[1, b'x'], 16 + 32);
@@ -117,14 +120,14 @@ fn each_kind_of_owner_is_paid_for() {
     check::<Box<(u8, u8)>>(&[0, 0], 8 + 32);
     check::<Box<Option<[u64; 32]>>>(&[0], 8 + 264);
     check::<Option<Box<Option<[u64; 32]>>>>(&[1, 0], 8 + 264);
-    check::<Box<Wide>>(&[0], 8 + 264);
+    check::<Box<Wide>>(&wide, 8 + 264);
     check::<Box<String>>(&[1, b'x'], 8 + 32 + 32);
     check::<Box<Vec<u8>>>(&[0], 8 + 32);
-    check::<Newtype>(&[0], 8 + 264);
-    check::<Choice>(&[0, 0], 8 + 264);
-    check::<Box<List>>(&[0], 8 + 32);
-    check::<Box<List>>(&[1, 0], 8 + 2 * 32);
-    check::<Result<u8, Box<Wide>>>(&[1, 0], 16 + 264);
+    check::<Newtype>(&wide, 8 + 264);
+    check::<Choice>(&[variant(0, "Wide"), wide.clone()].concat(), 8 + 264);
+    check::<Box<List>>(&nil, 8 + 32);
+    check::<Box<List>>(&[cons, nil].concat(), 8 + 2 * 32);
+    check::<Result<u8, Box<Wide>>>(&[variant(1, "Err"), wide].concat(), 16 + 264);
     check::<BTreeSet<Option<[u64; 32]>>>(&[1, 0], 24 + 11 * 264);
     check::<BTreeMap<u8, Option<[u64; 32]>>>(&[1, 0, 0], 24 + 11 * 265);
     check::<HashMap<u8, Option<[u64; 32]>>>(&[1, 0, 0], 48 + 4 * 272);
@@ -224,7 +227,10 @@ impl Fat {
     fn bytes(levels: usize) -> Vec<u8> {
         let mut bytes = Vec::new();
         for level in 1..=levels {
+            bytes.push(2);
+            bytes.extend(mark("_pad").to_le_bytes());
             bytes.extend([0; 1024]);
+            bytes.extend(mark("next").to_le_bytes());
             bytes.push(u8::from(level < levels));
         }
         bytes

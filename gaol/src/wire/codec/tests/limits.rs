@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 
 use serde::{Deserialize, Serialize};
 
-use super::{List, Tree, assert_round_trip, encoded, try_encode};
+use super::{List, Tree, assert_round_trip, encoded, only_field, try_encode, variant};
 use crate::wire::codec::{DEPTH_LIMIT, DecodeError, EncodeError, FREE_ELEMENTS, decode, encode};
 
 #[test]
@@ -53,9 +53,10 @@ fn every_kind_of_container_is_a_level() {
 
     check::<ByOption>(&[1], &[0], 1);
     check::<ByMap>(&[1, 9], &[0], 1);
-    check::<ByVariant>(&[1, 5], &[0], 1);
-    check::<ByVariant>(&[2], &[0], 1);
-    check::<Node>(&[1], &[0], 2);
+    let end = variant(0, "End");
+    check::<ByVariant>(&[variant(1, "Tuple"), vec![5]].concat(), &end, 1);
+    check::<ByVariant>(&[variant(2, "Struct"), only_field("next")].concat(), &end, 1);
+    check::<Node>(&[only_field("next"), vec![1]].concat(), &[only_field("next"), vec![0]].concat(), 2);
     check::<Tree>(&[1], &[0], 2);
 }
 

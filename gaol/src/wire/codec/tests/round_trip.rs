@@ -223,25 +223,27 @@ fn refuses_lengths_that_are_unknown_or_untrue() {
     }
 
     assert!(try_encode(&Sequence(Some(2), 2)).is_ok());
-    assert_eq!(try_encode(&Sequence(None, 2)), value_error("a sequence or map does not know its length"));
-    let untrue = value_error("a sequence or map has another length than it declared");
+    assert_eq!(
+        try_encode(&Sequence(None, 2)),
+        value_error(
+            "a sequence or map does not know its length (serde's `flatten` makes such a map); send the fields without `flatten`, or collect the elements before"
+        )
+    );
+    let untrue = value_error("a sequence, map or struct has another length than it declared");
     assert_eq!(try_encode(&Sequence(Some(1), 2)), untrue);
     assert_eq!(try_encode(&Sequence(Some(3), 2)), untrue);
 }
 
+/// What has no names is as postcard has it.
 #[test]
-fn refuses_a_field_that_is_left_out() {
-    #[derive(Serialize)]
-    struct Sparse {
-        #[serde(skip_serializing_if = "Option::is_none")]
-        perhaps: Option<u8>,
+fn leaves_and_unnamed_containers_are_postcards() {
+    fn check<T: Serialize + PartialEq + fmt::Debug>(value: &T) {
+        assert_eq!(encoded(value), postcard::to_stdvec(value).unwrap());
     }
-
-    assert_eq!(try_encode(&Sparse { perhaps: Some(3) }), Ok(vec![1, 3]));
-    assert_eq!(
-        try_encode(&Sparse { perhaps: None }),
-        value_error("field `perhaps` is left out (serde's `skip_serializing_if`), which the bytes cannot say"),
-    );
+    check(&(u16::MAX, i64::MIN, 1.5_f32, 'ä', true, "text", ByteString(vec![1, 2])));
+    check(&vec![Some(vec![1_u8]), None]);
+    check(&std::collections::BTreeMap::from([("one", [1_u32, 2]), ("two", [3, 4])]));
+    check(&Pair(3, Unit));
 }
 
 fn value_error(message: &str) -> Result<Vec<u8>, EncodeError> {
