@@ -24,7 +24,7 @@ fn parse_function(input: ParseStream<'_>) -> syn::Result<Function> {
     if input.peek(Token![;]) {
         let _: Token![;] = input.parse()?;
         let message =
-            "this function has no body to run in a sandbox; put `#[sandboxed]` on a function outside the trait";
+            "this function has no body to run in a sandbox; put `#[sandboxed]` on the functions of the trait's `impl`s";
         return Err(Error::new_spanned(signature, message));
     }
     let body: Group = input.parse()?;
@@ -56,8 +56,11 @@ fn other_item(input: ParseStream<'_>) -> Option<&'static str> {
         (input.peek(Token![enum]), "an enum"),
         (input.peek(Token![union]) && !input.peek2(Token![::]), "a union"),
         (input.peek(Token![mod]), "a module; annotate the functions inside it"),
-        (input.peek(Token![impl]), "an impl; annotate a function outside it"),
-        (input.peek(Token![trait]), "a trait; annotate a function outside it"),
+        (input.peek(Token![impl]), "an impl; annotate a function in it that has no `self`"),
+        (
+            input.peek(Token![trait]),
+            "a trait; annotate a function in it that has a body and no `self`, or those of its `impl`s",
+        ),
         (input.peek(Token![type]), "a type alias"),
         (input.peek(Token![static]) && !input.peek2(Token![|]), "a static"),
         (input.peek(Token![use]), "an import; annotate the function where it is defined"),

@@ -67,7 +67,7 @@ pub(super) fn check_generics(function: &Function, report: &mut Report) {
 pub(super) fn check_receiver(function: &Function, report: &mut Report) {
     for input in &function.signature.inputs {
         if let FnArg::Receiver(receiver) = input {
-            let message = "`self` stays in the parent; write a function outside the `impl` that takes what it needs as parameters";
+            let message = "`self` stays in the parent; take what the function needs as parameters instead, here or outside the `impl`";
             report.error(receiver, message);
         }
     }

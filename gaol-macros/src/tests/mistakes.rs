@@ -217,8 +217,14 @@ fn items_that_are_no_functions() {
         ("struct S;", "`#[sandboxed]` goes on a function; this is a struct"),
         ("enum E {}", "`#[sandboxed]` goes on a function; this is an enum"),
         ("mod m {}", "`#[sandboxed]` goes on a function; this is a module; annotate the functions inside it"),
-        ("impl S { fn f() {} }", "`#[sandboxed]` goes on a function; this is an impl; annotate a function outside it"),
-        ("trait T {}", "`#[sandboxed]` goes on a function; this is a trait; annotate a function outside it"),
+        (
+            "impl S { fn f() {} }",
+            "`#[sandboxed]` goes on a function; this is an impl; annotate a function in it that has no `self`",
+        ),
+        (
+            "trait T {}",
+            "`#[sandboxed]` goes on a function; this is a trait; annotate a function in it that has a body and no `self`, or those of its `impl`s",
+        ),
         ("const C: u32 = 1;", "`#[sandboxed]` goes on a function; this is a constant"),
         ("static C: u32 = 1;", "`#[sandboxed]` goes on a function; this is a static"),
         (
@@ -228,7 +234,7 @@ fn items_that_are_no_functions() {
         ("|a| a", "`#[sandboxed]` goes on a function; this is a closure; annotate a named function and call it"),
         (
             "fn f() -> gaol::Result<()>;",
-            "this function has no body to run in a sandbox; put `#[sandboxed]` on a function outside the trait",
+            "this function has no body to run in a sandbox; put `#[sandboxed]` on the functions of the trait's `impl`s",
         ),
     ]);
 }
@@ -267,7 +273,7 @@ fn heads() {
         ),
         (
             "fn f(&self) -> gaol::Result<()> {}",
-            "`self` stays in the parent; write a function outside the `impl` that takes what it needs as parameters",
+            "`self` stays in the parent; take what the function needs as parameters instead, here or outside the `impl`",
         ),
         (
             "fn f(x: Self) -> gaol::Result<()> {}",
