@@ -242,7 +242,7 @@ fn a_file_that_is_read_only_stays_so() {
                 truncate: libc::EINVAL,
                 chmod: libc::EPERM,
                 reopen: libc::EPERM,
-                allocate: libc::EPERM
+                allocate: libc::EBADF
             }
         );
         assert_eq!(std::fs::read_to_string(&path).expect("the file"), "as it was");

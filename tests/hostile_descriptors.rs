@@ -584,7 +584,7 @@ fn leaves_a_socket_to_wait_for(port: u16) -> gaol::Result<u32> {
     let answer = call!(libc::SYS_setsockopt, stream.as_raw_fd(), level, option, linger.as_ptr(), 8);
     stream.set_nonblocking(true)?;
     while stream.write(&[0; 65_536]).is_ok() {}
-    assert_eq!(answer, Err(Refusal::Errno(libc::EPERM)));
+    assert_eq!(answer, Err(Refusal::Errno(libc::ENOPROTOOPT)));
     let _ = frame(RETURNED, &PAYLOAD).and_then(|frame| send_with(&frame, &[Control::rights(&[stream.as_raw_fd()])]));
     exit_now(0)
 }

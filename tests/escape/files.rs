@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use gaol::Layer::{Landlock, Namespaces, Seccomp};
 use libc::{
-    EACCES, EBADF, EINVAL, ENAMETOOLONG, ENOENT, ENOSYS, EPERM, EROFS, EXDEV, O_APPEND, O_CREAT, O_DIRECTORY, O_EXCL,
-    O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY,
+    EACCES, EBADF, EINVAL, ENAMETOOLONG, ENOENT, ENOSYS, EOPNOTSUPP, EPERM, EROFS, EXDEV, O_APPEND, O_CREAT,
+    O_DIRECTORY, O_EXCL, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY,
 };
 use serde::{Deserialize, Serialize};
 
@@ -116,6 +116,7 @@ pub(crate) enum FileAct {
     Reopen(Target),
     /// Punches a hole through a descriptor that is open for reading.
     PunchHole(Target),
+    Reserve(Target),
     CopyRange(Target),
 }
 
@@ -195,6 +196,11 @@ pub(crate) fn perform(act: FileAct, place: &Place) -> Attempt {
             let fd = open(&path, O_RDWR).or_else(|_| open(&path, O_RDONLY))?;
             let mode = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
             call!(libc::SYS_fallocate, fd, mode, 0, 4096).map(|_| "punched".into())
+        }
+        FileAct::Reserve(target) => {
+            let path = path(target);
+            let fd = open(&path, O_RDWR).or_else(|_| open(&path, O_RDONLY))?;
+            call!(libc::SYS_fallocate, fd, 0, 0, 4096).map(|_| "reserved".into())
         }
         FileAct::CopyRange(target) => {
             let path = path(target);
@@ -419,10 +425,16 @@ pub(crate) fn rows() -> Vec<Row> {
             .open_without(&[Namespaces, Landlock]),
     );
     rows.push(
-        row(28, "fallocate(PUNCH_HOLE, open for reading) under Write", F::PunchHole(T::Readable))
+        row(28, "fallocate(open for reading) under Write", F::Reserve(T::Readable))
             .under(Write)
             .always(EBADF)
             .open_without(&[Namespaces, Landlock]),
+    );
+    rows.push(
+        row(28, "fallocate(PUNCH_HOLE) under Write", F::PunchHole(T::Writable))
+            .under(Write)
+            .always(EOPNOTSUPP)
+            .open_without(&[Seccomp]),
     );
     rows.push(
         row(28, "copy_file_range(into what is open for reading)", F::CopyRange(T::Readable))

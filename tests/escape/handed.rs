@@ -7,7 +7,7 @@ use std::sync::Mutex;
 
 use gaol::Layer::{Capabilities, Hygiene, Landlock, Limits, Namespaces, Seccomp};
 use gaol::{Fd, sandboxed};
-use libc::{EACCES, EPERM};
+use libc::{EACCES, ENOLCK, ENOPROTOOPT, ENOSYS, EOPNOTSUPP, EPERM};
 use serde::{Deserialize, Serialize};
 
 use super::files::Target;
@@ -51,7 +51,11 @@ pub(crate) enum HandAct {
     SetAttribute,
     Touch,
     LockOut,
+    /// A record lock, by this command.
+    LockRecord(i32),
     PunchHole,
+    ReservePastTheEnd,
+    WriteWithFlags(i32),
     Execute,
     Publish,
     Handle,
@@ -193,6 +197,24 @@ fn one_act(act: HandAct, place: &Place) -> Attempt {
         H::PunchHole => {
             let mode = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
             call!(libc::SYS_fallocate, held(Hand::WriteFile), mode, 0, 4096).map(done("punched"))
+        }
+        H::LockRecord(command) => {
+            let lock = libc::flock {
+                l_type: libc::F_RDLCK as libc::c_short,
+                l_whence: libc::SEEK_SET as libc::c_short,
+                l_start: 0,
+                l_len: 1,
+                l_pid: 0,
+            };
+            call!(libc::SYS_fcntl, file, command, &raw const lock).map(done("locked"))
+        }
+        H::ReservePastTheEnd => {
+            call!(libc::SYS_fallocate, held(Hand::WriteFile), libc::FALLOC_FL_KEEP_SIZE, 0, 1 << 20)
+                .map(done("reserved"))
+        }
+        H::WriteWithFlags(flags) => {
+            let vector = [c"x".as_ptr() as usize, 1];
+            call!(libc::SYS_pwritev2, held(Hand::WriteFile), vector.as_ptr(), 1, 0, 0, flags).map(done("written"))
         }
         H::Execute => {
             let arguments = [c"program".as_ptr() as usize, 0];
@@ -389,9 +411,7 @@ pub(crate) fn rows() -> Vec<Row> {
         (30, "fcntl(F_SETLEASE) on a file", H::Fcntl(Hand::ReadFile, libc::F_SETLEASE, libc::F_RDLCK as u64)),
         (30, "fcntl(F_NOTIFY) on a directory", H::Fcntl(Hand::Directory, libc::F_NOTIFY, 1 << 31 | 2)),
         (252, "fcntl(F_ADD_SEALS) on memory", H::Fcntl(Hand::MemoryFile, libc::F_ADD_SEALS, libc::F_SEAL_WRITE as u64)),
-        (252, "fcntl(F_GET_SEALS) on memory", H::Fcntl(Hand::MemoryFile, libc::F_GET_SEALS, 0)),
         (252, "fcntl(F_SETPIPE_SZ) on a pipe", H::Fcntl(Hand::PipeWriter, libc::F_SETPIPE_SZ, 4096)),
-        (252, "fcntl(F_GETPIPE_SZ) on a pipe", H::Fcntl(Hand::PipeWriter, libc::F_GETPIPE_SZ, 0)),
         (252, "fcntl(F_GETOWN) on a pipe", H::Fcntl(Hand::PipeReader, libc::F_GETOWN, 0)),
         (252, "fcntl(F_GETSIG) on a pipe", H::Fcntl(Hand::PipeReader, 11, 0)),
         (252, "fcntl(F_SETFL, O_DIRECT) on a pipe", H::Fcntl(Hand::PipeWriter, libc::F_SETFL, libc::O_DIRECT as u64)),
@@ -405,7 +425,6 @@ pub(crate) fn rows() -> Vec<Row> {
         (34, "ioctl(FS_IOC_GETFLAGS) on a file", Hand::ReadFile, 0x8008_6601),
         (34, "ioctl(FS_IOC_SETFLAGS) on a file", Hand::WriteFile, 0x4008_6602),
         (34, "ioctl(FS_IOC_FSGETXATTR) on a file", Hand::ReadFile, 0x801C_581F),
-        (34, "ioctl(FICLONE) on a file", Hand::WriteFile, 0x4004_9409),
         (34, "ioctl(BLKGETSIZE64) on a device", Hand::LoopDevice, 0x8008_1272),
         (34, "ioctl(BLKFLSBUF) on a device", Hand::LoopDevice, 0x1261),
         (34, "ioctl(LOOP_CTL_GET_FREE) on a device", Hand::LoopControl, 0x4C82),
@@ -436,13 +455,13 @@ pub(crate) fn rows() -> Vec<Row> {
     let acts = [
         (254, "openat(/proc/self/fd/N) for writing", H::Reopen, EPERM, plain),
         (254, "mmap(PROT_EXEC) of a program", H::MapCode, EACCES, plain),
-        (254, "mmap(MAP_SHARED) of a file", H::MapShared, EPERM, plain),
         (254, "fchmod of a file", H::Chmod, EPERM, plain),
         (254, "fchown of a file", H::Chown, EPERM, plain),
         (254, "fsetxattr of a file", H::SetAttribute, EPERM, privileged),
         (254, "futimens of a file", H::Touch, EPERM, plain),
         (254, "flock(LOCK_EX) of a file that may be read", H::LockOut, EPERM, plain),
-        (254, "fallocate(PUNCH_HOLE) of a file", H::PunchHole, EPERM, plain),
+        (254, "fallocate(PUNCH_HOLE) of a file", H::PunchHole, EOPNOTSUPP, plain),
+        (254, "fallocate(KEEP_SIZE) of a file", H::ReservePastTheEnd, EOPNOTSUPP, plain),
         (254, "linkat(AT_EMPTY_PATH) of a file", H::Publish, EPERM, privileged),
         (254, "name_to_handle_at(AT_EMPTY_PATH) of a file", H::Handle, EPERM, plain),
         (254, "inotify_add_watch(/proc/self/fd/N)", H::Watch, EPERM, plain),
@@ -452,29 +471,27 @@ pub(crate) fn rows() -> Vec<Row> {
         (255, "openat beneath a directory", H::OpenBeneath, EPERM, plain),
         (255, "openat above a directory", H::OpenAbove, EPERM, plain),
         (255, "fchdir into a directory", H::Enter, EPERM, plain),
-        (255, "getdents64 of a directory", H::List, EPERM, plain),
         (255, "newfstatat beneath a directory", H::StatBeneath, EPERM, plain),
         (255, "unlinkat beneath a directory", H::RemoveBeneath, EPERM, plain),
         (255, "mkdirat beneath a directory", H::MakeBeneath, EPERM, plain),
         (256, "connect(other) of TCP", H::ConnectOther(Hand::Tcp), EPERM, plain),
         (256, "connect(AF_UNSPEC) of TCP", H::Dissolve(Hand::Tcp), EPERM, plain),
         (256, "listen on TCP", H::ListenOnTcp, EPERM, plain),
-        (256, "setsockopt(SO_LINGER) of TCP", H::Linger, EPERM, plain),
+        (256, "setsockopt(SO_LINGER) of TCP", H::Linger, ENOPROTOOPT, plain),
         (256, "connect(other) of UDP", H::ConnectOther(Hand::Udp), EPERM, plain),
         (256, "connect(AF_UNSPEC) of UDP", H::Dissolve(Hand::Udp), EPERM, plain),
         (256, "bind of UDP", H::BindUdp, EPERM, plain),
         (256, "sendto(other) of UDP", H::SendTo(Hand::Udp), EPERM, plain),
-        (256, "sendmmsg(other) of UDP", H::SendMessages(Hand::Udp), EPERM, plain),
+        (256, "sendmmsg(other) of UDP", H::SendMessages(Hand::Udp), ENOSYS, plain),
         (256, "sendto(other) of Unix datagrams", H::SendTo(Hand::UnixDatagram), EPERM, plain),
-        (256, "sendmmsg(other) of Unix datagrams", H::SendMessages(Hand::UnixDatagram), EPERM, plain),
-        (257, "getsockopt(SO_PEERCRED)", H::PeerCredentials, EPERM, plain),
-        (257, "getsockopt(SO_PEERPIDFD)", H::PeerPidfd, EPERM, plain),
-        (257, "setsockopt(SO_PASSCRED)", H::PassCredentials, EPERM, plain),
+        (256, "sendmmsg(other) of Unix datagrams", H::SendMessages(Hand::UnixDatagram), ENOSYS, plain),
+        (257, "getsockopt(SO_PEERPIDFD)", H::PeerPidfd, ENOPROTOOPT, plain),
+        (257, "setsockopt(SO_PASSCRED)", H::PassCredentials, ENOPROTOOPT, plain),
         (257, "sendmsg(SCM_CREDENTIALS of another)", H::ForgeCredentials, EPERM, privileged),
         (258, "pidfd_send_signal", H::SignalThrough, EPERM, plain),
         (258, "setns(a process)", H::JoinThrough(Hand::Pidfd), EPERM, privileged),
         (258, "setns(a user namespace)", H::JoinThrough(Hand::UserNamespace), EPERM, plain),
-        (258, "pidfd_getfd", H::TakeThrough, libc::ENOSYS, plain),
+        (258, "pidfd_getfd", H::TakeThrough, ENOSYS, plain),
         (258, "process_madvise", H::MemoryThrough, EPERM, privileged),
     ];
     for (number, name, act, errno, asks) in acts {
@@ -485,10 +502,41 @@ pub(crate) fn rows() -> Vec<Row> {
         handed(254, "execveat(AT_EMPTY_PATH) of a program".into(), H::Execute, EPERM.into())
             .opens_as(Answer::Exited(super::place::EXIT_CODE)),
     );
+    // What was handed over is used for what it is.
+    let uses = [
+        (252, "fcntl(F_GET_SEALS) on memory", H::Fcntl(Hand::MemoryFile, libc::F_GET_SEALS, 0)),
+        (252, "fcntl(F_GETPIPE_SZ) on a pipe", H::Fcntl(Hand::PipeWriter, libc::F_GETPIPE_SZ, 0)),
+        (254, "mmap(MAP_SHARED) of a file", H::MapShared),
+        (255, "getdents64 of a directory", H::List),
+        (256, "accept from a listener", H::Accept),
+        (257, "getsockopt(SO_PEERCRED)", H::PeerCredentials),
+    ];
+    for (number, name, act) in uses {
+        rows.push(
+            handed(number, name.into(), act, Answer::done()).no_control("docs/descriptors.md says that it works"),
+        );
+    }
+    for (name, command) in [
+        ("F_SETLK", libc::F_SETLK),
+        ("F_SETLKW", libc::F_SETLKW),
+        ("F_OFD_SETLK", libc::F_OFD_SETLK),
+        ("F_OFD_SETLKW", libc::F_OFD_SETLKW),
+    ] {
+        rows.push(
+            handed(254, format!("fcntl({name}) on a file"), H::LockRecord(command), ENOLCK.into())
+                // It may have locks from before.
+                .by_activation(Answer::done()),
+        );
+    }
     rows.push(
-        handed(256, "accept from a listener".into(), H::Accept, EPERM.into())
-            // It listens since before the activation, and goes on.
-            .by_activation(Answer::done()),
+        handed(34, "ioctl(FICLONE) on a file".into(), H::Ioctl(Hand::WriteFile, 0x4004_9409), EOPNOTSUPP.into())
+            .may_lack(ABSENT),
+    );
+    // It would write elsewhere than at the end of what was opened to append to.
+    const RWF_NOAPPEND: i32 = 0x20;
+    rows.push(
+        handed(254, "pwritev2(RWF_NOAPPEND)".into(), H::WriteWithFlags(RWF_NOAPPEND), EOPNOTSUPP.into())
+            .may_lack("kernels before 6.9 do not have the flag"),
     );
     rows.push(
         handed(258, "waitid(a process)".into(), H::WaitThrough, libc::ECHILD.into())

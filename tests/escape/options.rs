@@ -1,7 +1,7 @@
-//! Rows 76, 78, 220–231, 240–244: calls that do a hundred things, by every one of the hundred.
+//! Rows 76, 78, 220–231, 240–247: calls that do a hundred things, by every one of the hundred.
 
 use gaol::Layer::{Capabilities, Hygiene, Landlock, Limits, Namespaces, Seccomp};
-use libc::{EACCES, EAFNOSUPPORT, EINVAL, ENOSYS, EOPNOTSUPP, EPERM, ESRCH};
+use libc::{EACCES, EAFNOSUPPORT, EINVAL, ENOPROTOOPT, ENOSYS, EOPNOTSUPP, EPERM, ESRCH};
 use serde::{Deserialize, Serialize};
 
 use super::place::Place;
@@ -43,8 +43,15 @@ pub(crate) enum Sweep {
     FamiliesBesideTcp,
     Protocols,
     Pairs,
+    /// What a kernel may be built without.
     SetOptions,
     GetOptions,
+    /// What reaches beyond the socket.
+    HostileOptions,
+    /// Flags of messages that make another interface of a call, on a pair of sockets that the worker makes.
+    MessageFlags,
+    /// Requests of ioctl(2) that copy files, which a file system may not have.
+    CopyRequests,
 }
 
 /// prctl(2) options that a worker may use: its threads' names, and whether it is dumpable (it is not).
@@ -54,7 +61,7 @@ const PRCTL_ALLOWED: [i32; 3] = [libc::PR_GET_DUMPABLE, libc::PR_SET_NAME, libc:
 const PRCTL_PRIVILEGED: [i32; 2] = [57, 58];
 
 /// Requests of ioctl(2), as ranges: terminals and files, sockets, block and loop devices, virtual machines, page faults, and so on.
-const REQUESTS: [(u32, u32); 19] = [
+const REQUESTS: [(u32, u32); 17] = [
     (0x5400, 0x5480),           // terminals; FIONBIO and its like are among them
     (0x8900, 0x89FF),           // SIOC*: owners, interfaces, routes, bridges
     (0x1200, 0x1280),           // BLK*
@@ -71,16 +78,14 @@ const REQUESTS: [(u32, u32); 19] = [
     (0x4008_6602, 0x4008_6603), // FS_IOC_SETFLAGS
     (0x8008_6601, 0x8008_6602), // FS_IOC_GETFLAGS
     (0xC004_5877, 0xC004_587A), // FIFREEZE, FITHAW
-    (0x4004_9409, 0x4004_940A), // FICLONE
-    (0x4020_940D, 0x4020_940E), // FICLONERANGE
     (0x2400, 0x2420),           // PERF_EVENT_IOC_*
 ];
 
 /// What reads, or sets what belongs to the descriptor alone.
 const REQUESTS_ALLOWED: [u32; 7] = [0x5401, 0x802C_542A, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451];
 
-/// fcntl(2) commands that a worker may use: about the descriptor itself, and locks.
-const COMMANDS_ALLOWED: [i32; 12] = [0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030];
+/// fcntl(2) commands that a worker may use, about the descriptor itself and what a pipe or shared memory is; and locks, which row 254 has.
+const COMMANDS_ALLOWED: [i32; 14] = [0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030, 1032, 1034];
 
 fn named(name: impl std::fmt::Debug, answer: Result<usize, Refusal>) -> Attempted {
     Attempted(format!("{name:?}").trim_matches('"').to_owned(), answer)
@@ -279,14 +284,10 @@ pub(crate) fn perform(act: Sweep, errno: i32, place: &Place) -> Seen {
         }
         Sweep::SetOptions => {
             let fd = call!(libc::SYS_socket, libc::AF_INET, libc::SOCK_STREAM, 0).unwrap_or(0);
-            let allowed = |level: i32, option: i32| match level {
-                1 => matches!(option, 2 | 7 | 8 | 9 | 15 | 20 | 21),
-                6 => matches!(option, 1 | 3..=6 | 12 | 18),
-                0 => matches!(option, 1 | 2 | 11),
-                41 => matches!(option, 16 | 25 | 26),
-                _ => false,
-            };
-            let every = levels().filter(|(level, option)| !allowed(*level, *option));
+            let hostile = |option: &(i32, i32)| HOSTILE_OPTIONS.contains(option);
+            // SO_SNDBUF and SO_RCVBUF: nothing is done, and nobody is told.
+            let taken = |option: &(i32, i32)| is_own_option(*option) || matches!(option, (1, 7 | 8));
+            let every = levels().filter(|option| !taken(option) && !hostile(option));
             sweep(
                 errno,
                 every.map(|(level, option)| {
@@ -297,14 +298,10 @@ pub(crate) fn perform(act: Sweep, errno: i32, place: &Place) -> Seen {
         }
         Sweep::GetOptions => {
             let fd = call!(libc::SYS_socket, libc::AF_INET, libc::SOCK_STREAM, 0).unwrap_or(0);
-            let allowed = |level: i32, option: i32| match level {
-                1 => matches!(option, 2 | 3 | 4 | 7 | 8 | 9 | 13 | 15 | 20 | 21 | 30 | 38 | 39),
-                6 => matches!(option, 1..=6 | 11 | 12 | 18),
-                0 => matches!(option, 1 | 2 | 11),
-                41 => matches!(option, 16 | 25 | 26),
-                _ => false,
+            let told = |option| {
+                matches!(option, (1, 3 | 4 | 7 | 8 | 13 | 17 | 30 | 38 | 39) | (6, 2 | 11) | (0, 14) | (41, 24))
             };
-            let every = levels().filter(|(level, option)| !allowed(*level, *option));
+            let every = levels().filter(|option| !told(*option) && !is_own_option(*option));
             let mut length = 64_u32;
             let length = &raw mut length;
             sweep(
@@ -314,7 +311,59 @@ pub(crate) fn perform(act: Sweep, errno: i32, place: &Place) -> Seen {
                 }),
             )
         }
+        Sweep::HostileOptions => {
+            let fd = call!(libc::SYS_socket, libc::AF_INET, libc::SOCK_STREAM, 0).unwrap_or(0);
+            // No address for the value: the control changes nothing.
+            let set =
+                |(level, option)| named((level, option), call!(libc::SYS_setsockopt, fd, level, option, usize::MAX, 4));
+            sweep(errno, HOSTILE_OPTIONS.map(set))
+        }
+        Sweep::MessageFlags => sweep(errno, message_flags()),
+        Sweep::CopyRequests => {
+            let fd = pipe();
+            // Not FS_IOC_FIEMAP, of which a pipe says the same.
+            let requests = [0x4004_9409_u32, 0x4020_940D];
+            sweep(errno, requests.map(|request| named(request, call!(libc::SYS_ioctl, fd, request, usize::MAX))))
+        }
     }
+}
+
+/// Filters, devices, marks, buffers beyond what the system allows, the inside of a connection, others' addresses.
+const HOSTILE_OPTIONS: [(i32, i32); 12] =
+    [(1, 25), (1, 26), (1, 27), (1, 32), (1, 33), (1, 36), (1, 44), (1, 50), (1, 51), (1, 52), (6, 19), (0, 19)];
+
+/// Options that are about a socket and its own packets.
+fn is_own_option(option: (i32, i32)) -> bool {
+    matches!(
+        option,
+        (1, 2 | 9 | 15 | 20 | 21)
+            | (6, 1 | 3..=6 | 12 | 18)
+            | (0, 1 | 2 | 8 | 10 | 11 | 13)
+            | (41, 16 | 23 | 25 | 26 | 49 | 66 | 67)
+    )
+}
+
+fn message_flags() -> Vec<Attempted> {
+    let mut ends = [-1_i32; 2];
+    let _ = call!(libc::SYS_socketpair, libc::AF_UNIX, libc::SOCK_STREAM, 0, ends.as_mut_ptr());
+    let [one, other] = ends;
+    let mut byte = [b'x'; 2];
+    let vector = [byte.as_mut_ptr() as usize, 1];
+    let mut message = [0_usize, 0, vector.as_ptr() as usize, 1, 0, 0, 0];
+    let message = message.as_mut_ptr();
+    let send = |flags| call!(libc::SYS_sendto, one, c"x".as_ptr(), 1, flags, 0, 0);
+    vec![
+        named("sendto(MSG_OOB)", send(libc::MSG_OOB)),
+        named("recvfrom(MSG_OOB)", call!(libc::SYS_recvfrom, other, byte.as_mut_ptr(), 1, libc::MSG_OOB, 0, 0)),
+        named("sendmsg(MSG_OOB)", call!(libc::SYS_sendmsg, one, message, libc::MSG_OOB)),
+        named("recvmsg(MSG_OOB)", call!(libc::SYS_recvmsg, other, message, libc::MSG_OOB)),
+        named("sendto(MSG_DONTROUTE)", send(libc::MSG_DONTROUTE)),
+        named("sendto(MSG_CONFIRM)", send(libc::MSG_CONFIRM)),
+        named("sendto(MSG_ZEROCOPY)", send(0x400_0000)),
+        named("sendto(MSG_PROBE)", send(0x10)),
+        // Of memory that is a device's.
+        named("recvmsg(MSG_SOCK_DEVMEM)", call!(libc::SYS_recvmsg, other, message, 0x200_0000 | libc::MSG_DONTWAIT)),
+    ]
 }
 
 /// Levels and options of sockets.
@@ -380,10 +429,8 @@ pub(crate) fn of_programs(act: Sweep, tier: Tier) -> Vec<(&'static str, Option<i
             ("SHSTK_DISABLE", Some(EINVAL)),
             ("SHSTK_STATUS", Some(EINVAL)),
         ],
-        // F_GETPIPE_SZ.
-        Sweep::Fcntl => vec![("1032", None)],
-        // TIOCGPGRP; and FICLONE, as of a file system that has it not.
-        Sweep::Ioctl => vec![("0x540f", None), ("0x40049409", Some(EOPNOTSUPP))],
+        // TIOCGPGRP.
+        Sweep::Ioctl => vec![("0x540f", None)],
         // Another filter takes away; one that asks is no filter.
         Sweep::Seccomp => vec![
             ("GET_ACTION_AVAIL", None),
@@ -406,6 +453,8 @@ fn of_activations(act: Sweep) -> Vec<(&'static str, Option<i32>)> {
     match act {
         // NO_NEW_PRIVS.
         Sweep::Prctl => vec![("38", None)],
+        // Where no profile sends to addresses, no message is sent that could name one.
+        Sweep::MessageFlags => vec![("sendmsg(MSG_OOB)", Some(EPERM))],
         _ => Vec::new(),
     }
 }
@@ -435,6 +484,8 @@ pub(crate) fn rows() -> Vec<Row> {
         (229, "seccomp, every operation", Sweep::Seccomp, EPERM),
         (230, "questions about others", Sweep::Questions, EPERM),
         (231, "flags that change what a call is", Sweep::Flags, EPERM),
+        (245, "flags of messages", Sweep::MessageFlags, EOPNOTSUPP),
+        (246, "ioctl(FICLONE, FICLONERANGE)", Sweep::CopyRequests, EOPNOTSUPP),
     ];
     for (number, name, act, errno) in sweeps {
         for profile in [Nothing, Wide] {
@@ -477,18 +528,19 @@ pub(crate) fn rows() -> Vec<Row> {
             .open_without(EVERY),
     );
     rows.push(
-        row(243, "every option of setsockopt", (Sweep::SetOptions, EPERM))
+        row(243, "every option of setsockopt that reaches beyond the socket", (Sweep::HostileOptions, EPERM))
             .under(Tcp)
             .always(EPERM)
             .open_without(EVERY)
             .root_only(PRIVILEGE),
     );
-    rows.push(
-        row(244, "every option of getsockopt", (Sweep::GetOptions, EPERM))
-            .under(Tcp)
-            .always(EPERM)
-            .open_without(EVERY)
-            .root_only(PRIVILEGE),
-    );
+    // As a kernel says that was built without, and of what there is not: only some of them can be shown to be there.
+    const HAS_NOT: &str = "a kernel says the same of an option that it does not have; row 97 has single ones";
+    for (number, name, act) in [
+        (244, "every option of getsockopt", Sweep::GetOptions),
+        (247, "every other option of setsockopt", Sweep::SetOptions),
+    ] {
+        rows.push(row(number, name, (act, ENOPROTOOPT)).under(Tcp).always(ENOPROTOOPT).no_control(HAS_NOT));
+    }
     rows
 }

@@ -94,25 +94,26 @@ const EVERYWHERE: &[(Class, Calls)] = &[
         SYS_getrusage SYS_prlimit64)),
     (Class::Keys, calls!(SYS_add_key SYS_request_key SYS_keyctl)),
     (Class::Keys, &[("lsm_get_self_attr", 459), ("lsm_set_self_attr", 460), ("lsm_list_modules", 461)]),
-    (Class::Sockets, calls!(SYS_connect SYS_bind SYS_listen SYS_accept SYS_accept4 SYS_sendto SYS_sendmsg SYS_sendmmsg SYS_recvmmsg
-        SYS_setsockopt SYS_getsockopt)),
+    (Class::Sockets, calls!(SYS_connect SYS_bind SYS_listen SYS_accept4 SYS_sendto SYS_sendmsg SYS_sendmmsg)),
     (Class::Files, calls!(SYS_truncate SYS_mkdirat SYS_mknodat SYS_unlinkat SYS_symlinkat SYS_linkat SYS_renameat2
         SYS_fchmodat SYS_fchownat SYS_faccessat SYS_faccessat2 SYS_readlinkat SYS_chdir SYS_fchdir SYS_statfs SYS_fstatfs
-        SYS_getdents64 SYS_openat SYS_utimensat SYS_fchmod SYS_fchown SYS_flock SYS_fallocate SYS_fcntl SYS_ioctl
-        SYS_close_range SYS_pipe2 SYS_msync SYS_mremap)),
+        SYS_openat SYS_utimensat SYS_fchmod SYS_fchown SYS_fcntl SYS_ioctl SYS_close_range SYS_pipe2 SYS_mremap)),
     (Class::Files, &[("fchmodat2", 452)]),
-    (Class::Allowed, calls!(SYS_read SYS_write SYS_readv SYS_writev SYS_pread64 SYS_pwrite64 SYS_preadv SYS_pwritev SYS_preadv2
-        SYS_pwritev2 SYS_lseek SYS_close SYS_dup SYS_dup3 SYS_fstat SYS_ftruncate SYS_fsync SYS_fdatasync SYS_fadvise64
-        SYS_copy_file_range SYS_sendfile SYS_ppoll SYS_pselect6 SYS_epoll_create1 SYS_epoll_ctl SYS_epoll_pwait
-        SYS_epoll_pwait2 SYS_eventfd2 SYS_munmap SYS_brk SYS_mincore SYS_set_robust_list SYS_set_tid_address SYS_rseq
-        SYS_gettid SYS_sched_yield SYS_getcpu SYS_rt_sigpending SYS_rt_sigsuspend SYS_rt_sigtimedwait SYS_sigaltstack
+    (Class::Allowed, calls!(SYS_read SYS_write SYS_readv SYS_writev SYS_pread64 SYS_pwrite64 SYS_preadv SYS_pwritev
+        SYS_lseek SYS_close SYS_dup SYS_fstat SYS_ftruncate SYS_fsync SYS_fdatasync SYS_sendfile SYS_ppoll SYS_pselect6
+        SYS_epoll_ctl SYS_epoll_pwait SYS_epoll_pwait2 SYS_munmap SYS_brk SYS_mincore SYS_set_robust_list SYS_set_tid_address
+        SYS_getdents64 SYS_accept SYS_gettid SYS_sched_yield SYS_getcpu SYS_rt_sigpending SYS_rt_sigsuspend SYS_rt_sigtimedwait SYS_sigaltstack
         SYS_nanosleep SYS_gettimeofday SYS_getpid SYS_getppid SYS_getuid SYS_geteuid SYS_getgid SYS_getegid
-        SYS_getresuid SYS_getresgid SYS_getgroups SYS_uname SYS_getcwd SYS_recvfrom SYS_recvmsg SYS_shutdown
-        SYS_getsockname SYS_getpeername SYS_waitid SYS_restart_syscall SYS_rt_sigprocmask)),
+        SYS_getresuid SYS_getresgid SYS_getgroups SYS_uname SYS_getcwd
+        SYS_getsockname SYS_getpeername SYS_restart_syscall SYS_rt_sigprocmask)),
     // By their arguments, or by a handler; and what ends the caller.
     (Class::Judged, calls!(SYS_newfstatat SYS_statx SYS_mmap SYS_mprotect SYS_pkey_mprotect SYS_madvise SYS_membarrier SYS_futex
         SYS_rt_sigaction SYS_clock_gettime SYS_clock_getres SYS_clock_nanosleep SYS_getrandom SYS_shmat SYS_socket
         SYS_socketpair SYS_sched_getaffinity SYS_ptrace SYS_bpf SYS_userfaultfd SYS_exit SYS_exit_group SYS_rt_sigreturn)),
+    // Flags, modes and options of -1 are answered as by a kernel that does not know them.
+    (Class::Judged, calls!(SYS_preadv2 SYS_pwritev2 SYS_dup3 SYS_fadvise64 SYS_copy_file_range SYS_epoll_create1 SYS_eventfd2 SYS_rseq
+        SYS_flock SYS_fallocate SYS_msync SYS_waitid SYS_recvfrom SYS_recvmsg SYS_recvmmsg SYS_shutdown SYS_setsockopt
+        SYS_getsockopt)),
 ];
 
 /// The calls that only this architecture has, or at a number of its own.
@@ -128,12 +129,11 @@ const HERE: &[(Class, Calls)] = &[
     (Class::Timers, calls!(SYS_alarm)),
     (Class::Pipes, calls!(SYS_signalfd)),
     (Class::Processes, calls!(SYS_setrlimit)),
-    (Class::Files, calls!(SYS_open SYS_stat SYS_lstat SYS_access SYS_getdents SYS_rename SYS_mkdir SYS_rmdir SYS_creat SYS_link
-        SYS_unlink SYS_symlink SYS_readlink SYS_chmod SYS_chown SYS_lchown SYS_utime SYS_utimes SYS_futimesat SYS_mknod
-        SYS_renameat SYS_sync_file_range)),
+    (Class::Files, calls!(SYS_open SYS_stat SYS_lstat SYS_access SYS_rename SYS_mkdir SYS_rmdir SYS_creat SYS_link SYS_unlink
+        SYS_symlink SYS_readlink SYS_chmod SYS_chown SYS_lchown SYS_utime SYS_utimes SYS_futimesat SYS_mknod SYS_renameat)),
     (Class::Allowed, calls!(SYS_poll SYS_select SYS_dup2 SYS_pipe SYS_epoll_create SYS_epoll_wait SYS_eventfd SYS_time SYS_getpgrp
-        SYS_getrlimit)),
-    (Class::Judged, calls!(SYS_pause SYS_fork SYS_vfork)),
+        SYS_getrlimit SYS_getdents)),
+    (Class::Judged, calls!(SYS_pause SYS_fork SYS_vfork SYS_sync_file_range)),
     // The kernel ends whoever calls these two from elsewhere than its own trampolines.
     (Class::Judged, &[("uretprobe", 335), ("uprobe", 336)]),
 ];
@@ -164,7 +164,7 @@ const OF_PROGRAMS: &[(Class, Option<i32>, Calls)] = &[
     (Class::Processes, None, calls!(SYS_getrusage SYS_personality)),
     // A program has paths, its own, and may write `/dev/null`.
     (Class::Files, None, calls!(SYS_truncate SYS_unlinkat SYS_symlinkat SYS_faccessat SYS_faccessat2 SYS_readlinkat SYS_chdir SYS_fchdir
-        SYS_fstatfs SYS_getdents64 SYS_openat SYS_flock SYS_fallocate SYS_msync)),
+        SYS_fstatfs SYS_openat)),
 ];
 
 #[cfg(target_arch = "x86_64")]
@@ -172,8 +172,8 @@ const OF_PROGRAMS: &[(Class, Option<i32>, Calls)] = &[
 const OF_PROGRAMS_HERE: &[(Class, Option<i32>, Calls)] = &[
     (Class::Watching, Some(ENOSYS), calls!(SYS_inotify_init)),
     (Class::Timers, None, calls!(SYS_alarm)),
-    (Class::Files, None, calls!(SYS_open SYS_stat SYS_lstat SYS_access SYS_getdents SYS_rename SYS_rmdir SYS_link SYS_unlink SYS_symlink
-        SYS_readlink SYS_renameat SYS_sync_file_range)),
+    (Class::Files, None, calls!(SYS_open SYS_stat SYS_lstat SYS_access SYS_rename SYS_rmdir SYS_link SYS_unlink SYS_symlink
+        SYS_readlink SYS_renameat)),
 ];
 #[cfg(not(target_arch = "x86_64"))]
 const OF_PROGRAMS_HERE: &[(Class, Option<i32>, Calls)] = &[];
@@ -184,9 +184,8 @@ const OF_PROGRAMS_IN_A_ROOT: &[(Class, Option<i32>, Calls)] = &[(Class::Files, N
 /// The same without one, where nobody judges these.
 const OF_PROGRAMS_WITHOUT_A_ROOT: &[(Class, Option<i32>, Calls)] = &[(Class::Files, Some(EACCES), calls!(SYS_statfs))];
 
-/// What a process that has put itself under a profile gets otherwise than a function: it may have children, and sockets that listen.
-const OF_ACTIVATIONS: &[(Class, Option<i32>, Calls)] =
-    &[(Class::Processes, None, calls!(SYS_wait4)), (Class::Sockets, None, calls!(SYS_accept))];
+/// What a process that has put itself under a profile gets otherwise than a function: it may have children.
+const OF_ACTIVATIONS: &[(Class, Option<i32>, Calls)] = &[(Class::Processes, None, calls!(SYS_wait4))];
 
 /// The same where the kernel has these calls: it may enter a narrower profile.
 const OF_ACTIVATIONS_WITH_LANDLOCK: &[(Class, Option<i32>, Calls)] =

@@ -114,6 +114,15 @@ const COMPUTE: &[c_long] = &[
     libc::SYS_getpeername,
     libc::SYS_getsockopt,
     libc::SYS_setsockopt,
+    libc::SYS_accept,
+    libc::SYS_accept4,
+    libc::SYS_recvmmsg,
+    // Of files and directories that it was given.
+    libc::SYS_getdents64,
+    libc::SYS_flock,
+    libc::SYS_fallocate,
+    libc::SYS_msync,
+    277, // sync_file_range
 ];
 
 #[cfg(target_arch = "x86_64")]
@@ -130,6 +139,7 @@ const COMPUTE_BY_OLD_NAMES: &[c_long] = &[
     libc::SYS_getpgrp,
     libc::SYS_getrlimit,
     libc::SYS_arch_prctl,
+    libc::SYS_getdents,
 ];
 #[cfg(not(target_arch = "x86_64"))]
 const COMPUTE_BY_OLD_NAMES: &[c_long] = &[];
@@ -142,15 +152,12 @@ const LOOK: &[c_long] = &[
     libc::SYS_readlinkat,
     libc::SYS_chdir,
     libc::SYS_fchdir,
-    libc::SYS_getdents64,
     libc::SYS_fstatfs,
-    libc::SYS_flock,
-    libc::SYS_msync,
 ];
 
 #[cfg(target_arch = "x86_64")]
 const LOOK_BY_OLD_NAMES: &[c_long] =
-    &[libc::SYS_open, libc::SYS_stat, libc::SYS_lstat, libc::SYS_access, libc::SYS_readlink, libc::SYS_getdents];
+    &[libc::SYS_open, libc::SYS_stat, libc::SYS_lstat, libc::SYS_access, libc::SYS_readlink];
 #[cfg(not(target_arch = "x86_64"))]
 const LOOK_BY_OLD_NAMES: &[c_long] = &[];
 
@@ -178,12 +185,6 @@ const CHANGE_BY_OLD_NAMES: &[c_long] = &[
 #[cfg(not(target_arch = "x86_64"))]
 const CHANGE_BY_OLD_NAMES: &[c_long] = &[];
 
-/// What `write` allows besides.
-const WRITE: &[c_long] = &[
-    libc::SYS_fallocate,
-    277, // sync_file_range
-];
-
 /// Modes and times, which a function may have of what it may write, and a program may not.
 const MODES: &[c_long] = &[
     libc::SYS_utimensat,
@@ -201,17 +202,8 @@ const MODES: &[c_long] = &[
 ];
 
 /// What `net = "all"` and `listen = "all"` allow.
-const CONNECT: &[c_long] = &[
-    libc::SYS_socket,
-    libc::SYS_connect,
-    libc::SYS_bind,
-    libc::SYS_listen,
-    libc::SYS_accept,
-    libc::SYS_accept4,
-    libc::SYS_sendmsg,
-    libc::SYS_sendmmsg,
-    libc::SYS_recvmmsg,
-];
+const CONNECT: &[c_long] =
+    &[libc::SYS_socket, libc::SYS_connect, libc::SYS_bind, libc::SYS_listen, libc::SYS_sendmsg, libc::SYS_sendmmsg];
 
 /// What programs need.
 const RUN: &[c_long] = &[
@@ -247,11 +239,9 @@ const RUN: &[c_long] = &[
     libc::SYS_alarm,
 ];
 
-/// What a process may do that has put itself under a profile: with the children and the sockets that it had, and to narrow its profile.
+/// What a process may do that has put itself under a profile: with the children that it had, and to narrow its profile.
 const HELD: &[c_long] = &[
     libc::SYS_wait4,
-    libc::SYS_accept,
-    libc::SYS_accept4,
     libc::SYS_seccomp,
     libc::SYS_landlock_create_ruleset,
     libc::SYS_landlock_add_rule,
@@ -360,7 +350,7 @@ impl Rules {
             }
         }
         if writes {
-            rules.allow(&[CHANGE, CHANGE_BY_OLD_NAMES, WRITE]);
+            rules.allow(&[CHANGE, CHANGE_BY_OLD_NAMES]);
         }
         if writes && !runs {
             rules.allow(&[MODES]);

@@ -4,8 +4,8 @@
 //! the act comes to its aim. Nothing of gaol's own tables is used.
 
 use libc::{
-    EACCES, EAFNOSUPPORT, EBADF, ECONNREFUSED, EINVAL, ENAMETOOLONG, ENOENT, ENOPROTOOPT, ENOSYS, EOPNOTSUPP, EPERM,
-    ESRCH, EXDEV,
+    EACCES, EAFNOSUPPORT, EBADF, ECONNREFUSED, EINVAL, ENAMETOOLONG, ENOENT, ENOLCK, ENOPROTOOPT, ENOSYS, EOPNOTSUPP,
+    EPERM, ESRCH, EXDEV,
 };
 
 use super::super::Act;
@@ -155,10 +155,18 @@ fn file(act: FileAct, world: &World<'_>) -> Rule {
             world.reach("/proc/self/fd".as_ref(), true)?;
             world.change(&real?)
         }
+        // No file has holes made in it: it takes too long to be given back.
         F::PunchHole(target) => match world.open(&path(target), Open::ReadWrite) {
             Err(Stop::At(Answer::Errno(_))) => {
                 world.open(&path(target), Open::Read)?;
-                world.punches()?;
+                errno(EOPNOTSUPP)
+            }
+            Ok(()) => errno(EOPNOTSUPP),
+            other => other,
+        },
+        F::Reserve(target) => match world.open(&path(target), Open::ReadWrite) {
+            Err(Stop::At(Answer::Errno(_))) => {
+                world.open(&path(target), Open::Read)?;
                 errno(EBADF)
             }
             other => other,
@@ -429,9 +437,10 @@ fn socket(act: SocketAct, world: &World<'_>) -> Rule {
             // To no port, not where every port is granted either: it is no call that anybody misses.
             world.refused(EPERM)
         }
-        S::FastOpenOption => {
+        // An option that a kernel may be built without: whoever asks for one goes on.
+        S::FastOpenOption | S::Option(SocketOption::UpperProtocol | SocketOption::Congestion) => {
             tcp()?;
-            if world.profile.net == Net::All { errno(ENOPROTOOPT) } else { world.refused(EPERM) }
+            errno(ENOPROTOOPT)
         }
         S::Multipath
         | S::Sctp
@@ -565,13 +574,14 @@ fn hand(act: HandAct, world: &World<'_>) -> Rule {
             if world.profile.kill {
                 return ends();
             }
-            // A program asks for its terminal's group, and whether its file system copies by reference.
-            let others = [("0x540f".to_owned(), None), ("0x40049409".to_owned(), Some(EOPNOTSUPP))];
+            // A program asks for its terminal's group.
+            let others = [("0x540f".to_owned(), None)];
             let others = others.into_iter().filter(|_| world.profile.exec);
             Err(Stop::At(all_but(EPERM, usize::MAX, others)))
         }
-        H::Ioctl(_, 0x4004_9409) if world.profile.exec && !world.profile.kill => errno(EOPNOTSUPP),
-        H::Fcntl(hand, libc::F_GETPIPE_SZ, _) if world.profile.exec => has(hand),
+        // As of a file system that does not copy by reference.
+        H::Ioctl(_, 0x4004_9409) => errno(EOPNOTSUPP),
+        H::Fcntl(hand, libc::F_GETPIPE_SZ | libc::F_GET_SEALS, _) => has(hand),
         H::Reopen => {
             world.writes()?;
             world.reach("/proc/self/fd".as_ref(), true)?;
@@ -581,10 +591,7 @@ fn hand(act: HandAct, world: &World<'_>) -> Rule {
             world.unless_programs(EACCES)?;
             has(Hand::Program)
         }
-        H::MapShared => {
-            world.has_paths(EPERM)?;
-            has(Hand::WriteFile)
-        }
+        H::MapShared => has(Hand::WriteFile),
         // Its mode and its times are the application's, whatever else the profile grants.
         H::Chmod => world.mode_of_handed(has(Hand::ReadFile), true),
         H::Touch => world.times_of_handed(has(Hand::ReadFile)),
@@ -594,10 +601,10 @@ fn hand(act: HandAct, world: &World<'_>) -> Rule {
             world.locks_out()?;
             has(Hand::ReadFile)
         }
-        H::PunchHole => {
-            world.punches()?;
-            has(Hand::WriteFile)
-        }
+        // As many as are asked for: they are for profiles with files.
+        H::LockRecord(_) if world.paths() == Paths::None => errno(ENOLCK),
+        H::LockRecord(_) => has(Hand::ReadFile),
+        H::PunchHole | H::ReservePastTheEnd | H::WriteWithFlags(_) => errno(EOPNOTSUPP),
         H::Publish => {
             if world.may_write() {
                 world.refused(EPERM)
@@ -616,10 +623,11 @@ fn hand(act: HandAct, world: &World<'_>) -> Rule {
             has(Hand::Directory)?;
             if world.sees_everything() { Ok(()) } else { errno(EACCES) }
         }
-        H::Enter | H::List => {
+        H::Enter => {
             world.has_paths(EPERM)?;
             has(Hand::Directory)
         }
+        H::List => has(Hand::Directory),
         H::StatBeneath => match world.paths() {
             Paths::None => world.refused(EPERM),
             Paths::Judged => {
@@ -637,10 +645,13 @@ fn hand(act: HandAct, world: &World<'_>) -> Rule {
             world.connects()?;
             has(hand)
         }
-        H::SendTo(hand) | H::SendMessages(hand) => {
+        H::SendTo(hand) => {
             world.names_whom_it_sends_to()?;
             has(hand)
         }
+        // As of a kernel that sends one at a time.
+        H::SendMessages(_) if world.names_whom_it_sends_to().is_err() => errno(ENOSYS),
+        H::SendMessages(hand) => has(hand),
         H::SendMessage(hand) => has(hand),
         H::BindUdp => {
             world.binds()?;
@@ -650,16 +661,9 @@ fn hand(act: HandAct, world: &World<'_>) -> Rule {
             world.listens()?;
             has(Hand::Tcp)
         }
-        H::Accept => {
-            world.listens()?;
-            has(Hand::Listener)
-        }
-        H::PeerCredentials => {
-            if world.profile.net != Net::Unix {
-                return world.refused(EPERM);
-            }
-            has(Hand::UnixStream)
-        }
+        H::Accept => has(Hand::Listener),
+        H::PeerCredentials => has(Hand::UnixStream),
+        H::PeerPidfd | H::PassCredentials | H::Linger => errno(ENOPROTOOPT),
         H::ForgeCredentials => {
             has(Hand::UnixStream)?;
             errno(EPERM)
@@ -673,9 +677,6 @@ fn hand(act: HandAct, world: &World<'_>) -> Rule {
         | H::Handle
         | H::SyncAll
         | H::Tee
-        | H::PeerPidfd
-        | H::PassCredentials
-        | H::Linger
         | H::SignalThrough
         | H::JoinThrough(_)
         | H::MemoryThrough => world.refused(EPERM),

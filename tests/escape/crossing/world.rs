@@ -373,11 +373,6 @@ impl<'a> World<'a> {
         self.refused(EPERM)
     }
 
-    /// Making holes in files, which is writing.
-    pub(crate) fn punches(&self) -> Rule {
-        if self.may_write() { Ok(()) } else { self.refused(EPERM) }
-    }
-
     pub(crate) fn locks_out(&self) -> Rule {
         if self.may_write() { Ok(()) } else { self.refused(EPERM) }
     }

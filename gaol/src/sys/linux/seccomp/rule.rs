@@ -76,6 +76,11 @@ impl Argument {
         self.masked(bits, &[0])
     }
 
+    /// `int`: no bit but these.
+    pub(super) fn only(self, known: u32) -> Condition {
+        self.lacks(!known)
+    }
+
     /// `int`: at least one of these bits.
     pub(super) fn has(self, bits: u32) -> Condition {
         self.test(Test::Any(bits))

@@ -8,6 +8,10 @@
 //! * `Answer`: libc, std or a common program tries the call on its own account and knows what to do without it.
 //! * `Kill`: an attack on the kernel or on another process and nothing else.
 //!
+//! Flags and modes are listed as the calls are: those that are known and harmless are allowed, whatever else there is or will be is answered
+//! as by a kernel that does not have it, which programs that try something new are made for. Flags that reach beyond what the profile lists
+//! are a violation.
+//!
 //! Where programs may be run (`Shape::exec`), nothing is handled: the handler does not outlive an execve(2). What it answers
 //! elsewhere is decided here, one way or the other.
 

@@ -95,13 +95,34 @@ fn meaningful(name: &str) -> Choices {
         "utimensat" => vec![(1, pointers())],
         "personality" => vec![(0, bits_upon(&[0, 0xFFFF_FFFF]))],
         "close_range" => vec![(2, bits_upon(&[0, 4]))],
+        "preadv2" | "pwritev2" => vec![(5, bits_upon(&[0, 0x1E]))],
+        "copy_file_range" => vec![(5, bits_upon(&[0]))],
+        "fadvise64" => vec![(3, bits_upon(&[0, 1, 2, 3, 4, 5]))],
+        "dup3" => vec![(2, bits_upon(&[0, 0o2_000_000]))],
+        "epoll_create1" => vec![(0, bits_upon(&[0, 0o2_000_000]))],
+        "eventfd2" => vec![(1, bits_upon(&[0, 0o2_004_001]))],
+        "fallocate" => vec![(1, bits_upon(&[0]))],
+        "sync_file_range" => vec![(3, bits_upon(&[0, 7]))],
+        "msync" => vec![(2, bits_upon(&[0, 7]))],
+        "rseq" => vec![(2, bits_upon(&[0, 1]))],
+        "shutdown" => vec![(1, bits_upon(&[0, 1, 2]))],
+        "waitid" => vec![(3, bits_upon(&[0, 0xE100_000F]))],
+        "wait4" => vec![(2, bits_upon(&[0, 0xE000_000B]))],
+        "pidfd_open" => vec![(1, bits_upon(&[0]))],
+        "pidfd_send_signal" => vec![(3, bits_upon(&[0]))],
+        "timer_settime" | "timerfd_settime" => vec![(1, bits_upon(&[0, 1]))],
+        "signalfd4" => vec![(3, bits_upon(&[0, 0o2_004_000]))],
+        "unlinkat" => vec![(2, bits_upon(&[0, 0x200]))],
+        "newfstatat" => vec![(3, bits_upon(&[0, 0x1900]))],
+        "statx" => vec![(2, bits_upon(&[0, 0x7900])), (3, bits_upon(&[0, 0x3_FFFF]))],
+        "faccessat2" => vec![(3, bits_upon(&[0, 0x1300]))],
         "pipe2" => vec![(1, bits_upon(&[0, 0o4000, 0o2_000_000, 0o2_004_000]))],
         "fcntl" => vec![(1, (0..=45).chain(1022..=1036).collect()), (2, bits_upon(&[2 | 0o2000 | 0o4000 | 0o100_000]))],
         "ioctl" => {
             let mut commands: Vec<u64> = (0x5400..0x5480).chain(0x540C..0x5414).collect();
             commands.extend([0x802C_542A, 0x402C_542B, 0x802C_542A ^ 1, 0x4004_667F, 0x4020_940D, 0x4004_9409]);
             commands.extend([0, 0x5412 | 1 << 32, 0x1_5401_5401, 0x4004_9408, 0x4020_940C, 0xC020_660A]);
-            commands.extend(bits_upon(&[0x4004_9409, 0xC020_660B]));
+            commands.extend(bits_upon(&[0x4004_9409, 0x4020_940D, 0xC020_660B]));
             vec![(1, commands)]
         }
         "mmap" => {
@@ -115,7 +136,7 @@ fn meaningful(name: &str) -> Choices {
         "mprotect" | "pkey_mprotect" => vec![(2, protections())],
         "mremap" => vec![(3, bits_upon(&[0, 1, 2, 3]))],
         "madvise" => vec![(2, (0..=130).collect())],
-        "membarrier" => vec![(0, bits_upon(&[0]))],
+        "membarrier" => vec![(0, bits_upon(&[0])), (1, bits_upon(&[0]))],
         "clone" => {
             vec![(0, bits_upon(&[0, 17, 0x120_0011, 0x3D_0F00, 0x7D_0F00, 0x5_0F00, 0x100 | 0x4000 | 17, 0x1000_0011]))]
         }
@@ -124,15 +145,17 @@ fn meaningful(name: &str) -> Choices {
             vec![(0, (0x1000..=0x1030).chain(0x3000..=0x3006).chain(0x4000..=0x4004).chain(0x5000..=0x5006).collect())]
         }
         "rt_sigaction" => vec![(0, (0..=65).collect()), (1, pointers())],
-        "clock_gettime" | "clock_getres" | "clock_nanosleep" | "timer_create" | "timerfd_create" => {
-            vec![(0, (0..=16).chain([0xFFFF_FFFF, 0xFFFF_FFFA, 0x8000_0000, 0x7FFF_FFFF]).collect())]
-        }
+        "clock_gettime" | "clock_getres" | "timer_create" => vec![(0, clocks())],
+        "clock_nanosleep" => vec![(0, clocks()), (1, bits_upon(&[0, 1]))],
+        "timerfd_create" => vec![(0, clocks()), (1, bits_upon(&[0, 0o2_004_000]))],
         "getrandom" => vec![(2, bits_upon(&[0, 1, 4, 5]))],
         "prctl" => vec![
             (0, (0..=80).chain([0x5356_4D40, 0x5356_4D41, 0x5961_6D61, 0x4155_5856]).collect()),
             (1, vec![0, 1, 2, 3, 4, 1 << 32]),
         ],
-        "landlock_restrict_self" => vec![(1, bits_upon(&[0, 5]))],
+        "landlock_create_ruleset" => vec![(2, bits_upon(&[0, 1, 2, 3]))],
+        "landlock_add_rule" => vec![(3, bits_upon(&[0]))],
+        "landlock_restrict_self" => vec![(1, bits_upon(&[0, 7]))],
         "listen" => vec![(2, bits_upon(&[0, 0x6761_6F6C]))],
         "seccomp" => vec![(0, (0..=4).collect()), (1, bits_upon(&[0, 7]))],
         "shmat" => vec![(2, bits_upon(&[0]))],
@@ -142,7 +165,7 @@ fn meaningful(name: &str) -> Choices {
         "mkdirat" | "fchmodat" => vec![(2, bits_upon(&modes()))],
         "fchmodat2" => vec![(2, bits_upon(&modes())), (3, bits_upon(&[0, 0x100]))],
         "renameat2" | "linkat" => vec![(4, bits_upon(&[0, 1, 2, 3, 0x400]))],
-        "flock" => vec![(1, bits_upon(&[1, 2, 5, 6, 8]))],
+        "flock" => vec![(1, bits_upon(&[1, 2, 5, 6, 8, 12]))],
         "socket" | "socketpair" => vec![
             (0, vec![0, 1, 2, 10, 16, 17, 38, 40]),
             (
@@ -154,9 +177,11 @@ fn meaningful(name: &str) -> Choices {
             ),
             (2, vec![0, 1, 6, 17, 132, 136, 262]),
         ],
-        "sendto" => vec![(3, bits_upon(&[0, 0x4000])), (4, pointers())],
-        "sendmsg" => vec![(2, bits_upon(&[0, 0x4000]))],
-        "sendmmsg" => vec![(3, bits_upon(&[0, 0x4000]))],
+        "sendto" => vec![(3, bits_upon(&[0, 0xC0C0])), (4, pointers())],
+        "sendmsg" => vec![(2, bits_upon(&[0, 0xC0C0]))],
+        "sendmmsg" => vec![(3, bits_upon(&[0, 0xC0C0]))],
+        "recvfrom" | "recvmmsg" => vec![(3, bits_upon(&[0, 0x4000_6162]))],
+        "recvmsg" => vec![(2, bits_upon(&[0, 0x4000_6162]))],
         "accept4" => vec![(3, bits_upon(&[0, 0o4000, 0o2_000_000, 0o2_004_000]))],
         "setsockopt" | "getsockopt" => {
             vec![(1, vec![0, 1, 2, 6, 17, 41, 255, 262, 270]), (2, (0..=80).collect())]
@@ -168,6 +193,10 @@ fn meaningful(name: &str) -> Choices {
 /// The values, and each of them with every single bit turned.
 fn bits_upon(values: &[u64]) -> Vec<u64> {
     values.iter().flat_map(|value| (0..32).map(move |bit| value ^ 1 << bit).chain([*value])).collect()
+}
+
+fn clocks() -> Vec<u64> {
+    (0..=16).chain([0xFFFF_FFFF, 0xFFFF_FFFA, 0x8000_0000, 0x7FFF_FFFF]).collect()
 }
 
 fn protections() -> Vec<u64> {

@@ -15,6 +15,7 @@ const EPERM: i32 = 1;
 const EAGAIN: i32 = 11;
 const EACCES: i32 = 13;
 const EINVAL: i32 = 22;
+const ENOLCK: i32 = 37;
 const ENOSYS: i32 = 38;
 const ENOPROTOOPT: i32 = 92;
 const EOPNOTSUPP: i32 = 95;
@@ -116,17 +117,17 @@ pub(super) fn in_template(shape: &Watched, call: &Call) -> Answer {
 
     match name {
         // Always.
-        "read" | "write" | "readv" | "writev" | "pread64" | "pwrite64" | "preadv" | "pwritev" | "preadv2"
-        | "pwritev2" | "lseek" | "close" | "dup" | "dup2" | "dup3" | "fstat" | "ftruncate" | "fsync" | "fdatasync"
-        | "fadvise64" | "copy_file_range" | "sendfile" | "pipe" | "poll" | "ppoll" | "select" | "pselect6"
-        | "epoll_create" | "epoll_create1" | "epoll_ctl" | "epoll_wait" | "epoll_pwait" | "epoll_pwait2"
-        | "eventfd" | "eventfd2" | "munmap" | "brk" | "mincore" | "set_robust_list" | "set_tid_address" | "rseq"
-        | "gettid" | "sched_yield" | "exit" | "exit_group" | "restart_syscall" | "getcpu" | "sched_getaffinity"
+        "read" | "write" | "readv" | "writev" | "pread64" | "pwrite64" | "preadv" | "pwritev" | "lseek" | "close"
+        | "dup" | "dup2" | "fstat" | "ftruncate" | "fsync" | "fdatasync" | "sendfile" | "pipe" | "poll" | "ppoll"
+        | "select" | "pselect6" | "epoll_create" | "epoll_ctl" | "epoll_wait" | "epoll_pwait" | "epoll_pwait2"
+        | "eventfd" | "munmap" | "brk" | "mincore" | "set_robust_list" | "set_tid_address" | "gettid"
+        | "sched_yield" | "exit" | "exit_group" | "restart_syscall" | "getcpu" | "sched_getaffinity"
         | "rt_sigprocmask" | "rt_sigreturn" | "rt_sigpending" | "rt_sigsuspend" | "rt_sigtimedwait" | "sigaltstack"
         | "pause" | "kill" | "tkill" | "tgkill" | "nanosleep" | "gettimeofday" | "time" | "getpid" | "getppid"
         | "getuid" | "geteuid" | "getgid" | "getegid" | "getresuid" | "getresgid" | "getgroups" | "getpgrp"
-        | "uname" | "prlimit64" | "getcwd" | "recvfrom" | "recvmsg" | "shutdown" | "getsockname" | "getpeername"
-        | "waitid" | "pidfd_open" | "pidfd_send_signal" => Answer::Allow,
+        | "uname" | "prlimit64" | "getcwd" | "getsockname" | "getpeername" | "getdents64" | "getdents" | "accept" => {
+            Answer::Allow
+        }
         // getrlimit of x86_64; libc goes by prlimit64 elsewhere.
         "getrlimit" => allowed_if(cfg!(target_arch = "x86_64")),
 
@@ -138,14 +139,34 @@ pub(super) fn in_template(shape: &Watched, call: &Call) -> Answer {
         | "io_uring_enter" | "io_uring_register" | "futex_waitv" | "futex_wake" | "futex_wait" | "futex_requeue" => {
             Answer::Errno(ENOSYS)
         }
-        "landlock_create_ruleset" | "landlock_add_rule" => allowed_or(shape.narrows(), ENOSYS),
-        // A worker enters a domain of its own.
-        "landlock_restrict_self" => Answer::Allow,
+        "landlock_create_ruleset" | "landlock_add_rule" if !shape.narrows() => Answer::Errno(ENOSYS),
+        "landlock_create_ruleset" => allowed_or(low(2) <= 2, EINVAL),
+        "landlock_add_rule" => allowed_or(low(3) == 0, EINVAL),
+        // A worker enters a domain of its own, and says what of it is logged.
+        "landlock_restrict_self" => allowed_or(low(1) <= 7, EINVAL),
         "splice" | "fchown" => Answer::Errno(EPERM),
         "sysinfo" => allowed_or(shape.system_info(), EPERM),
 
+        // Flags and modes that are known: for the rest, what a kernel says that does not have them.
+        // DSYNC SYNC NOWAIT APPEND
+        "preadv2" | "pwritev2" => allowed_or(low(5) & !0x1E == 0, EOPNOTSUPP),
+        "dup3" => allowed_or(low(2) & !0o2_000_000 == 0, EINVAL),
+        "fadvise64" => allowed_or(low(3) <= 5, EINVAL),
+        "copy_file_range" => allowed_or(low(5) == 0, EINVAL),
+        "epoll_create1" => allowed_or(low(0) & !0o2_000_000 == 0, EINVAL),
+        "eventfd2" => allowed_or(low(1) & !0o2_004_001 == 0, EINVAL),
+        "rseq" => allowed_or(low(2) <= 1, EINVAL),
+        // Nothing but the size of a file that may be written, which has a limit.
+        "fallocate" => allowed_or(low(1) == 0, EOPNOTSUPP),
+        "sync_file_range" => allowed_or(low(3) <= 7, EINVAL),
+        "msync" => allowed_or(low(2) <= 7, EINVAL),
+        "shutdown" => allowed_or(low(1) <= 2, EINVAL),
+        "waitid" => allowed_or(low(3) & !0xE100_000F == 0, EINVAL),
+        "pidfd_open" => allowed_if(low(1) == 0),
+        "pidfd_send_signal" => allowed_if(low(3) == 0),
+        "wait4" if shape.exec() || shape.narrows() => allowed_or(low(2) & !0xE000_000B == 0, EINVAL),
+
         // Programs, and what they start.
-        "wait4" => allowed_if(shape.exec() || shape.narrows()),
         "execve"
         | "setpgid"
         | "setsid"
@@ -154,16 +175,16 @@ pub(super) fn in_template(shape: &Watched, call: &Call) -> Answer {
         | "setitimer"
         | "getitimer"
         | "alarm"
-        | "timer_settime"
         | "timer_gettime"
         | "timer_getoverrun"
         | "timer_delete"
-        | "timerfd_settime"
         | "timerfd_gettime"
-        | "signalfd4"
         | "sched_get_priority_max"
         | "sched_get_priority_min" => allowed_if(shape.exec()),
-        "timer_create" | "timerfd_create" if shape.exec() => allowed_or(low(0) <= 7, EINVAL),
+        "timer_settime" | "timerfd_settime" if shape.exec() => allowed_or(low(1) <= 1, EINVAL),
+        "signalfd4" if shape.exec() => allowed_or(low(3) & !0o2_004_000 == 0, EINVAL),
+        "timer_create" if shape.exec() => allowed_or(low(0) <= 7, EINVAL),
+        "timerfd_create" if shape.exec() => allowed_or(low(0) <= 7 && low(1) & !0o2_004_000 == 0, EINVAL),
         "sched_getparam" | "sched_getscheduler" => allowed_if(shape.exec() && low(0) == 0),
         "getpriority" => allowed_if(shape.exec() && low(0) == 0 && low(1) == 0),
         "setpriority" if shape.exec() && low(0) == 0 && low(1) == 0 => Answer::Errno(EPERM),
@@ -198,11 +219,11 @@ pub(super) fn in_template(shape: &Watched, call: &Call) -> Answer {
         // By their arguments.
         "close_range" => allowed_if(matches!(low(2), 0 | 4)),
         "pipe2" => allowed_if(low(1) & !0o2_004_000 == 0),
+        // GETLK SETLK SETLKW, OFD_*: as many as are asked for, so where there are files, or may have been before.
+        "fcntl" if matches!(low(1), 5..=7 | 36..=38) => allowed_or(has_paths() || shape.narrows(), ENOLCK),
         "fcntl" => allowed_if(match low(1) {
-            // DUPFD GETFD SETFD GETFL, GETLK SETLK SETLKW, OFD_*, DUPFD_CLOEXEC
-            0..=3 | 5..=7 | 36..=38 | 1030 => true,
-            // GETPIPE_SZ
-            1032 => shape.exec(),
+            // DUPFD GETFD SETFD GETFL, DUPFD_CLOEXEC, GETPIPE_SZ GET_SEALS
+            0..=3 | 1030 | 1032 | 1034 => true,
             4 => {
                 let direct = if cfg!(target_arch = "x86_64") { 0o40_000 } else { 0o200_000 };
                 low(2) & (0o20_000 | 0o1_000_000 | direct) == 0
@@ -212,7 +233,7 @@ pub(super) fn in_template(shape: &Watched, call: &Call) -> Answer {
         "ioctl" => match low(1) {
             0x5401 | 0x802C_542A | 0x5413 | 0x541B | 0x5421 | 0x5450 | 0x5451 => Answer::Allow,
             0x540F if shape.exec() => Answer::Allow,
-            0x4004_9409 | 0xC020_660B if shape.exec() => Answer::Errno(EOPNOTSUPP),
+            0x4004_9409 | 0x4020_940D | 0xC020_660B => Answer::Errno(EOPNOTSUPP),
             _ => refused(shape, EPERM),
         },
         "mmap" => mmap(shape, call),
@@ -220,13 +241,12 @@ pub(super) fn in_template(shape: &Watched, call: &Call) -> Answer {
         "pkey_mprotect" if shape.exec() => protect(shape, arguments[2]),
         "pkey_mprotect" => refused(shape, if low(2) & 0x0300_0004 != 0 { EACCES } else { EPERM }),
         "mremap" => allowed_if(arguments[3] <= 3),
-        "msync" => allowed_if(has_paths()),
         "madvise" => match low(2) {
             0..=4 | 8 | 10 | 14 | 15 | 16 | 18 | 25 | 102 | 103 => Answer::Allow,
             100 | 101 | 12 | 22 | 23 => refused(shape, EPERM),
             _ => Answer::Errno(EINVAL),
         },
-        "membarrier" => allowed_or(matches!(low(0), 0 | 8 | 16 | 32 | 64), EINVAL),
+        "membarrier" => allowed_or(matches!(low(0), 0 | 8 | 16 | 32 | 64) && low(1) == 0, EINVAL),
         "futex" => match low(1) & !0x180 {
             0 | 1 | 3 | 4 | 5 | 9 | 10 => Answer::Allow,
             6 | 7 | 8 | 11 | 12 | 13 => Answer::Errno(ENOSYS),
@@ -244,7 +264,8 @@ pub(super) fn in_template(shape: &Watched, call: &Call) -> Answer {
         // No program may survive one, nor be lost for having wanted to.
         "rt_sigaction" if shape.violation() == Violation::Kill && arguments[1] != 0 => Answer::Ignored,
         "rt_sigaction" => Answer::Allow,
-        "clock_gettime" | "clock_getres" | "clock_nanosleep" => allowed_or(low(0) <= 7, EINVAL),
+        "clock_gettime" | "clock_getres" => allowed_or(low(0) <= 7, EINVAL),
+        "clock_nanosleep" => allowed_or(low(0) <= 7 && low(1) <= 1, EINVAL),
         "getpgid" | "getsid" => allowed_if(low(0) == 0 || shape.exec()),
         "getrusage" => allowed_if(matches!(low(0), 0 | 1) || low(0) == u32::MAX && shape.exec()),
         "getrandom" => allowed_or(low(2) & !5 == 0, EINVAL),
@@ -271,10 +292,16 @@ pub(super) fn in_template(shape: &Watched, call: &Call) -> Answer {
         "newfstatat" | "statx" | "faccessat" | "faccessat2" | "readlinkat" | "chdir" | "stat" | "lstat" | "access"
         | "readlink" => match shape.paths() {
             Paths::None => refused(shape, EPERM),
-            Paths::Visible => Answer::Allow,
             Paths::Judged => Answer::Trap,
+            // SYMLINK_NOFOLLOW NO_AUTOMOUNT EMPTY_PATH; FORCE_SYNC DONT_SYNC; EACCESS
+            Paths::Visible => match name {
+                "newfstatat" => allowed_or(low(3) & !0x1900 == 0, EINVAL),
+                "statx" => allowed_or(low(2) & !0x7900 == 0 && low(3) <= 0x3_FFFF, EINVAL),
+                "faccessat2" => allowed_or(low(3) & !0x1300 == 0, EINVAL),
+                _ => Answer::Allow,
+            },
         },
-        "getdents64" | "getdents" | "fstatfs" | "fchdir" => allowed_if(has_paths()),
+        "fstatfs" | "fchdir" => allowed_if(has_paths()),
         "statfs" if !has_paths() => refused(shape, EPERM),
         "statfs" if shape.private_root() => Answer::Allow,
         "statfs" if shape.exec() => Answer::Errno(EACCES),
@@ -283,11 +310,10 @@ pub(super) fn in_template(shape: &Watched, call: &Call) -> Answer {
         "open" => open(shape, low(1), low(2)),
 
         // Changes.
-        "truncate" | "unlinkat" | "symlinkat" | "renameat" | "unlink" | "rmdir" | "rename" | "link" | "symlink"
-            if writes() =>
-        {
+        "truncate" | "symlinkat" | "renameat" | "unlink" | "rmdir" | "rename" | "link" | "symlink" if writes() => {
             Answer::Allow
         }
+        "unlinkat" if writes() => allowed_or(low(2) & !0x200 == 0, EINVAL),
         "mkdirat" if writes() => allowed_if(low(2) & 0o7000 == 0),
         "mkdir" | "creat" if writes() => allowed_if(low(1) & 0o7000 == 0),
         "renameat2" if writes() => allowed_if(low(4) <= 2),
@@ -298,8 +324,12 @@ pub(super) fn in_template(shape: &Watched, call: &Call) -> Answer {
         {
             refused(shape, EACCES)
         }
-        "fallocate" | "sync_file_range" => allowed_if(writes()),
-        "flock" => allowed_if(writes() || has_paths() && matches!(low(1), 1 | 5 | 8)),
+        // SH EX UN, with and without NB. An exclusive one locks others out.
+        "flock" => match low(1) {
+            1 | 5 | 8 | 12 => Answer::Allow,
+            2 | 6 => allowed_if(writes()),
+            _ => Answer::Errno(EINVAL),
+        },
 
         // Modes and times. Neither Landlock nor a mount knows whether a descriptor is one that was handed over; a worker's judge does.
         "fchmod" | "fchmodat" | "fchmodat2" | "chmod" | "utimensat" | "utime" | "utimes" | "futimesat" if writes() => {
@@ -334,32 +364,67 @@ pub(super) fn in_template(shape: &Watched, call: &Call) -> Answer {
             Gate::Asked => Answer::Trap,
             Gate::Open => Answer::Allow,
         },
-        "accept" => allowed_if(shape.listen() != Gate::Closed || shape.narrows()),
-        "accept4" => allowed_if((shape.listen() != Gate::Closed || shape.narrows()) && low(3) & !0o2_004_000 == 0),
-        "sendto" => allowed_if(low(3) & 0x2000_0000 == 0 && (arguments[4] == 0 || names_whom_it_sends_to(shape))),
-        "sendmsg" => allowed_if(low(2) & 0x2000_0000 == 0),
-        "sendmmsg" => allowed_if(low(3) & 0x2000_0000 == 0 && names_whom_it_sends_to(shape)),
-        "recvmmsg" => allowed_if(names_whom_it_sends_to(shape)),
-        "setsockopt" => match (low(1), low(2)) {
-            // Without SO_LINGER, 13.
-            (1, 2 | 7 | 8 | 9 | 15 | 20 | 21) | (6, 1 | 3..=6 | 12 | 18) | (0, 1 | 2 | 11) | (41, 16 | 25 | 26) => {
-                Answer::Allow
+        // From what listens already, for there is no way to have it listen.
+        "accept4" => allowed_if(low(3) & !0o2_004_000 == 0),
+        "sendmmsg" if low(3) & 0x2000_0000 == 0 && !names_whom_it_sends_to(shape) => Answer::Errno(ENOSYS),
+        "sendto" | "sendmsg" | "sendmmsg" => {
+            let flags = low(if name == "sendmsg" { 2 } else { 3 });
+            if flags & 0x2000_0000 != 0 {
+                refused(shape, EPERM)
+            } else if flags & !0xC0C0 != 0 {
+                // DONTWAIT EOR NOSIGNAL MORE
+                Answer::Errno(EOPNOTSUPP)
+            } else {
+                allowed_if(name != "sendto" || arguments[4] == 0 || names_whom_it_sends_to(shape))
             }
-            (6, 30) if shape.udp() => Answer::Errno(ENOPROTOOPT),
-            _ => refused(shape, EPERM),
+        }
+        // PEEK TRUNC DONTWAIT WAITALL ERRQUEUE NOSIGNAL CMSG_CLOEXEC, and of several messages WAITFORONE
+        "recvfrom" => allowed_or(low(3) & !0x4000_6162 == 0, EOPNOTSUPP),
+        "recvmsg" => allowed_or(low(2) & !0x4000_6162 == 0, EOPNOTSUPP),
+        "recvmmsg" => allowed_or(low(3) & !0x4001_6162 == 0, EOPNOTSUPP),
+        "setsockopt" if is_own_option(shape, low(1), low(2)) => Answer::Allow,
+        "setsockopt" => match (low(1), low(2)) {
+            // How much the kernel holds for it is not the socket's to say.
+            (1, 7 | 8) => Answer::Ignored,
+            // Devices, filters, marks, memory beyond what the system allows; the inside of a connection; others' addresses.
+            (1, 25 | 26 | 27 | 32 | 33 | 36 | 44 | 50 | 51 | 52) | (6 | 0, 19) => refused(shape, EPERM),
+            _ => Answer::Errno(ENOPROTOOPT),
         },
-        "getsockopt" => allowed_if(match low(1) {
-            // Who the other end is, of the sockets that have somebody there.
-            1 if low(2) == 17 => shape.unix(),
-            1 => matches!(low(2), 2 | 3 | 4 | 7 | 8 | 9 | 13 | 15 | 20 | 21 | 30 | 38 | 39),
-            6 => matches!(low(2), 1..=6 | 11 | 12 | 18),
-            0 => matches!(low(2), 1 | 2 | 11),
-            41 => matches!(low(2), 16 | 25 | 26),
-            _ => false,
-        }),
+        "getsockopt" => {
+            let told = match low(1) {
+                1 => matches!(low(2), 3 | 4 | 7 | 8 | 13 | 17 | 30 | 38 | 39),
+                6 => matches!(low(2), 2 | 11),
+                0 => low(2) == 14,
+                41 => low(2) == 24,
+                _ => false,
+            };
+            allowed_or(told || is_own_option(shape, low(1), low(2)), ENOPROTOOPT)
+        }
 
         _ => refused(shape, EPERM),
     }
+}
+
+/// Whether an option is about a socket and its own packets, or of UDP about groups and broadcasts, and may be set and asked.
+fn is_own_option(shape: &Watched, level: u32, option: u32) -> bool {
+    let of_udp = match level {
+        1 => option == 6,
+        // IF TTL LOOP ADD_MEMBERSHIP DROP_MEMBERSHIP ALL
+        0 => matches!(option, 32..=36 | 49),
+        // IF HOPS LOOP ADD_MEMBERSHIP DROP_MEMBERSHIP
+        41 => matches!(option, 17..=21),
+        _ => false,
+    };
+    let of_any = match level {
+        1 => matches!(option, 2 | 9 | 15 | 20 | 21),
+        6 => matches!(option, 1 | 3..=6 | 12 | 18),
+        // TOS TTL PKTINFO MTU_DISCOVER RECVERR RECVTOS
+        0 => matches!(option, 1 | 2 | 8 | 10 | 11 | 13),
+        // UNICAST_HOPS MTU_DISCOVER RECVERR V6ONLY RECVPKTINFO RECVTCLASS TCLASS
+        41 => matches!(option, 16 | 23 | 25 | 26 | 49 | 66 | 67),
+        _ => false,
+    };
+    of_any || of_udp && (shape.udp() || shape.bind_udp())
 }
 
 /// Whether nothing is asked of a page but to be read, written or executed.
@@ -396,7 +461,8 @@ fn mmap(shape: &Watched, call: &Call) -> Answer {
     let rest = flags & !0xF;
     let allowed = match kind {
         2 => rest & !(common | anonymous) == 0 && within(protection, shape.exec()),
-        1 => shape.paths() != Paths::None && rest & !common == 0 && within(protection, false),
+        // Of a file.
+        1 => rest & !common == 0 && within(protection, false),
         8 => rest == anonymous && within(protection, false),
         _ => false,
     };
@@ -408,6 +474,10 @@ fn open(shape: &Watched, flags: u32, mode: u32) -> Answer {
     let makes = flags & (create | unnamed) != 0;
     if shape.paths() == Paths::None {
         return refused(shape, EPERM);
+    }
+    // Every flag that there is, but for O_ASYNC, 020000.
+    if flags & !0o37_757_703 != 0 {
+        return Answer::Errno(EINVAL);
     }
     if flags & path_only != 0 {
         return if shape.paths() == Paths::Visible { Answer::Allow } else { refused(shape, EACCES) };

@@ -1,9 +1,9 @@
 //! Paths and the files that they name: looking, opening, changing.
 
-use libc::{EACCES, ENOSYS, EOPNOTSUPP, EPERM, c_long};
+use libc::{EACCES, EINVAL, ENOSYS, EOPNOTSUPP, EPERM, c_long};
 
 use super::bits;
-use crate::sys::linux::seccomp::rule::Action::{self, Allow, Answer, Handle, Refuse};
+use crate::sys::linux::seccomp::rule::Action::{Allow, Answer, Handle, Refuse};
 use crate::sys::linux::seccomp::rule::{Argument, Rule, Table, argument, when};
 use crate::sys::linux::seccomp::{Paths, Shape};
 
@@ -29,16 +29,19 @@ fn looking(table: &mut Table, shape: &Shape) {
             table.always(libc::SYS_statx, Handle);
             return;
         }
-        Paths::Visible => stat_family(table, shape, Allow),
-        Paths::Judged => stat_family(table, shape, Handle),
+        Paths::Visible => stat_family(table),
+        Paths::Judged => {
+            for call in STAT_FAMILY.iter().chain(STAT_FAMILY_WITH_FLAGS) {
+                // By what the kernel calls a descriptor a judge finds the way to it.
+                let of_judge = *call == libc::SYS_readlinkat && has_judge(shape);
+                table.always(*call, if of_judge { Allow } else { Handle });
+            }
+        }
     }
     table.allow(&[
-        libc::SYS_getdents64, // of a directory that was opened
-        libc::SYS_fstatfs,    // of a file that was opened
-        libc::SYS_fchdir,     // into a directory that was opened
+        libc::SYS_fstatfs, // of a file that was opened
+        libc::SYS_fchdir,  // into a directory that was opened
     ]);
-    #[cfg(target_arch = "x86_64")]
-    table.allow(&[libc::SYS_getdents]);
     // Without a private root nobody judges it. libselinux asks when it is loaded, by which ls and tar do.
     let statfs = match (shape.private_root, shape.exec) {
         (true, _) => Allow,
@@ -50,10 +53,7 @@ fn looking(table: &mut Table, shape: &Shape) {
 
 /// Calls that tell of a path's metadata.
 const STAT_FAMILY: &[c_long] = &[
-    libc::SYS_newfstatat,
-    libc::SYS_statx,
     libc::SYS_faccessat,
-    libc::SYS_faccessat2,
     libc::SYS_readlinkat,
     libc::SYS_chdir,
     #[cfg(target_arch = "x86_64")]
@@ -66,12 +66,19 @@ const STAT_FAMILY: &[c_long] = &[
     libc::SYS_readlink,
 ];
 
-fn stat_family(table: &mut Table, shape: &Shape, action: Action) {
-    for call in STAT_FAMILY {
-        // By what the kernel calls a descriptor a judge finds the way to it.
-        let of_judge = *call == libc::SYS_readlinkat && has_judge(shape);
-        table.always(*call, if of_judge { Allow } else { action });
-    }
+/// Those that take flags, which the handler judges by itself.
+const STAT_FAMILY_WITH_FLAGS: &[c_long] = &[libc::SYS_newfstatat, libc::SYS_statx, libc::SYS_faccessat2];
+
+fn stat_family(table: &mut Table) {
+    table.allow(STAT_FAMILY);
+    let known = bits(libc::AT_SYMLINK_NOFOLLOW | libc::AT_EMPTY_PATH | libc::AT_NO_AUTOMOUNT);
+    table.choose(libc::SYS_newfstatat, [when([argument(3).only(known)], Allow)], Answer(EINVAL));
+    let known = known | bits(libc::AT_STATX_FORCE_SYNC | libc::AT_STATX_DONT_SYNC);
+    // What is asked for: all that there is up to Linux 6.16, of the file and of its mount.
+    let asked = argument(3).only(0x3_FFFF);
+    table.choose(libc::SYS_statx, [when([argument(2).only(known), asked], Allow)], Answer(EINVAL));
+    let known = bits(libc::AT_EACCESS | libc::AT_SYMLINK_NOFOLLOW | libc::AT_EMPTY_PATH);
+    table.choose(libc::SYS_faccessat2, [when([argument(3).only(known)], Allow)], Answer(EINVAL));
 }
 
 /// Set-user-id, set-group-id and sticky: no file is created with them.
@@ -82,6 +89,30 @@ const ACCESS_MODE: u32 = 3;
 
 /// The bit of O_TMPFILE that is its own; the rest of it is O_DIRECTORY.
 const UNNAMED: u32 = 0o20_000_000;
+
+/// O_LARGEFILE as the kernel has it, which is 0 in libc for 64-bit targets. musl sets it.
+const LARGE: u32 = if cfg!(target_arch = "x86_64") { 0o100_000 } else { 0o400_000 };
+
+/// The flags of open(2), but for O_ASYNC, which would have signals sent.
+const OPENING: u32 = ACCESS_MODE
+    | UNNAMED
+    | LARGE
+    | bits(
+        libc::O_CREAT
+            | libc::O_EXCL
+            | libc::O_NOCTTY
+            | libc::O_TRUNC
+            | libc::O_APPEND
+            | libc::O_NONBLOCK
+            | libc::O_DSYNC
+            | libc::O_SYNC
+            | libc::O_DIRECT
+            | libc::O_DIRECTORY
+            | libc::O_NOFOLLOW
+            | libc::O_NOATIME
+            | libc::O_CLOEXEC
+            | libc::O_PATH,
+    );
 
 fn opening(table: &mut Table, shape: &Shape) {
     // Its flags are in memory. Callers fall back to openat. A judge opens by name alone.
@@ -97,11 +128,14 @@ fn opening(table: &mut Table, shape: &Shape) {
 fn open(table: &mut Table, shape: &Shape, call: c_long, flags: Argument, mode: Argument) {
     let truncates = bits(libc::O_TRUNC);
     let creates = bits(libc::O_CREAT) | UNNAMED;
+    // The kernel takes no notice of a flag that it does not know; openat2 says EINVAL.
+    let unknown = when([flags.has(!OPENING)], Answer(EINVAL));
     // Landlock does not judge it, and what it opens can be stated.
     let without_access =
         when([flags.has(bits(libc::O_PATH))], if shape.paths == Paths::Visible { Allow } else { Refuse(EACCES) });
     if shape.write {
         let rules = vec![
+            unknown,
             without_access,
             // Neither reading nor writing, but some ioctls.
             when([flags.masked(ACCESS_MODE, &[ACCESS_MODE])], Refuse(EACCES)),
@@ -112,12 +146,13 @@ fn open(table: &mut Table, shape: &Shape, call: c_long, flags: Argument, mode: A
         table.decide(call, rules, Allow);
     } else {
         let reads = flags.lacks(ACCESS_MODE | truncates | creates);
-        table.decide(call, vec![without_access, when([reads], Allow)], Refuse(EACCES));
+        table.decide(call, vec![unknown, without_access, when([reads], Allow)], Refuse(EACCES));
     }
 }
 
 /// Calls that change what a path names, beyond opening it.
 fn changing(table: &mut Table, shape: &Shape) {
+    lock(table, shape);
     if shape.paths == Paths::None {
         return;
     }
@@ -126,20 +161,11 @@ fn changing(table: &mut Table, shape: &Shape) {
         for call in CHANGES {
             table.always(*call, Refuse(EACCES));
         }
-        // A shared lock on what was opened for reading, and its end. An exclusive one would lock others out.
-        let shared = [libc::LOCK_SH, libc::LOCK_SH | libc::LOCK_NB, libc::LOCK_UN].map(bits);
-        table.choose(libc::SYS_flock, [when([argument(1).one_of(&shared)], Allow)], Refuse(EPERM));
         return;
     }
-    table.allow(&[
-        libc::SYS_flock,
-        libc::SYS_fallocate, // on a descriptor open for writing
-        libc::SYS_truncate,
-        SYS_SYNC_FILE_RANGE,
-        libc::SYS_unlinkat,
-        libc::SYS_symlinkat,
-        SYS_RENAMEAT,
-    ]);
+    table.allow(&[libc::SYS_truncate, libc::SYS_symlinkat, SYS_RENAMEAT]);
+    let flags = argument(2).only(bits(libc::AT_REMOVEDIR));
+    table.choose(libc::SYS_unlinkat, [when([flags], Allow)], Answer(EINVAL));
     table.choose(libc::SYS_mkdirat, [ordinary(argument(2))], Refuse(EPERM));
     // No RENAME_WHITEOUT, which makes a device.
     let flags = argument(4).one_of(&[0, libc::RENAME_NOREPLACE, libc::RENAME_EXCHANGE]);
@@ -182,6 +208,17 @@ fn has_judge(shape: &Shape) -> bool {
 
 /// By what a judge changes a mode and times.
 const OF_JUDGE: &[c_long] = &[libc::SYS_fchmod, SYS_FCHMODAT2, libc::SYS_utimensat];
+
+/// flock(2): one lock for each open file, so the kernel keeps no more of them than there are descriptors.
+fn lock(table: &mut Table, shape: &Shape) {
+    let shared = [libc::LOCK_SH, libc::LOCK_SH | libc::LOCK_NB, libc::LOCK_UN, libc::LOCK_UN | libc::LOCK_NB].map(bits);
+    // It locks others out of what may only be read: a filter does not see whether the descriptor is open for writing.
+    let exclusive = [libc::LOCK_EX, libc::LOCK_EX | libc::LOCK_NB].map(bits);
+    let locked = if shape.write && shape.paths != Paths::None { Allow } else { Refuse(EPERM) };
+    let operation = argument(1);
+    let rules = [when([operation.one_of(&shared)], Allow), when([operation.one_of(&exclusive)], locked)];
+    table.choose(libc::SYS_flock, rules, Answer(EINVAL));
+}
 
 /// What a file is created with.
 fn ordinary(mode: Argument) -> Rule {
@@ -261,6 +298,5 @@ const CHANGES: &[c_long] = &[
 ];
 
 /// Not in libc for every target.
-const SYS_SYNC_FILE_RANGE: c_long = if cfg!(target_arch = "x86_64") { 277 } else { 84 };
 const SYS_RENAMEAT: c_long = if cfg!(target_arch = "x86_64") { 264 } else { 38 };
 const SYS_FCHMODAT2: c_long = 452;

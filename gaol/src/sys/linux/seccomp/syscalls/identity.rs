@@ -38,9 +38,11 @@ fn time(table: &mut Table) {
     ]);
     #[cfg(target_arch = "x86_64")]
     table.allow(&[libc::SYS_time]);
-    for call in [libc::SYS_clock_gettime, libc::SYS_clock_getres, libc::SYS_clock_nanosleep] {
+    for call in [libc::SYS_clock_gettime, libc::SYS_clock_getres] {
         table.choose(call, [when([own_clock()], Allow)], Answer(EINVAL));
     }
+    let flags = argument(1).only(bits(libc::TIMER_ABSTIME));
+    table.choose(libc::SYS_clock_nanosleep, [when([own_clock(), flags], Allow)], Answer(EINVAL));
 }
 
 /// Most of these never fail, and their callers rely on it.

@@ -3,9 +3,9 @@
 use libc::{EACCES, EINVAL, EPERM};
 
 use super::bits;
+use crate::sys::linux::seccomp::Shape;
 use crate::sys::linux::seccomp::rule::Action::{Allow, Answer, Refuse};
 use crate::sys::linux::seccomp::rule::{Argument, Rule, Table, argument, when};
-use crate::sys::linux::seccomp::{Paths, Shape};
 
 /// `PROT_*` of data. aarch64 has two more: branch targets mean nothing to data, memory tags are a check.
 #[cfg(target_arch = "x86_64")]
@@ -25,7 +25,7 @@ pub(super) fn list(table: &mut Table, shape: &Shape) {
         libc::SYS_mincore, // of the worker's own pages
     ]);
     let (refused, allowed) = protections(shape);
-    map(table, shape, refused, allowed);
+    map(table, refused, allowed);
     protect(table, shape, refused, allowed);
     // MREMAP_DONTUNMAP is for userfaultfd.
     let flags = argument(3).within(bits(libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED));
@@ -39,7 +39,8 @@ pub(super) fn list(table: &mut Table, shape: &Shape) {
         32, // MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE
         64, // MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE
     ]);
-    table.choose(libc::SYS_membarrier, [when([within], Allow)], Answer(EINVAL));
+    // MEMBARRIER_CMD_FLAG_CPU is for a command that is not among them.
+    table.choose(libc::SYS_membarrier, [when([within, argument(1).is(0)], Allow)], Answer(EINVAL));
 }
 
 /// What refuses a protection in its own words, and the bits that are left.
@@ -60,7 +61,7 @@ fn protections(shape: &Shape) -> (fn(Argument) -> Vec<Rule>, u32) {
     }
 }
 
-fn map(table: &mut Table, shape: &Shape, refused: fn(Argument) -> Vec<Rule>, allowed: u32) {
+fn map(table: &mut Table, refused: fn(Argument) -> Vec<Rule>, allowed: u32) {
     let (protection, flags) = (argument(2), argument(3));
     let harmless = bits(
         libc::MAP_ANONYMOUS
@@ -91,12 +92,12 @@ fn map(table: &mut Table, shape: &Shape, refused: fn(Argument) -> Vec<Rule>, all
             Allow,
         ),
     ]);
-    if shape.paths != Paths::None {
-        // Of a file. Shared anonymous memory would not be counted against RLIMIT_DATA, and shared code could be written elsewhere.
-        let of_a_file = harmless & !bits(libc::MAP_ANONYMOUS) | bits(libc::MAP_SHARED);
-        rules.push(when([protection.within(DATA), flags.within(of_a_file), flags.has(bits(libc::MAP_SHARED))], Allow));
-        table.allow(&[libc::SYS_msync]);
-    }
+    // Of a file that was opened or handed over. Shared anonymous memory would not be counted against RLIMIT_DATA, and shared code could be
+    // written elsewhere.
+    let of_a_file = harmless & !bits(libc::MAP_ANONYMOUS) | bits(libc::MAP_SHARED);
+    rules.push(when([protection.within(DATA), flags.within(of_a_file), flags.has(bits(libc::MAP_SHARED))], Allow));
+    let flags = argument(2).only(bits(libc::MS_ASYNC | libc::MS_INVALIDATE | libc::MS_SYNC));
+    table.choose(libc::SYS_msync, [when([flags], Allow)], Answer(EINVAL));
     table.decide(libc::SYS_mmap, rules, Refuse(EPERM));
 }
 

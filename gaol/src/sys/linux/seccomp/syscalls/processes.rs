@@ -37,7 +37,6 @@ pub(super) fn list(table: &mut Table, shape: &Shape) {
     table.allow(&[
         libc::SYS_set_robust_list,
         libc::SYS_set_tid_address, // musl's fork, in the child
-        libc::SYS_rseq,
         libc::SYS_gettid,
         libc::SYS_sched_yield,
         libc::SYS_exit,
@@ -47,11 +46,19 @@ pub(super) fn list(table: &mut Table, shape: &Shape) {
         libc::SYS_sched_getaffinity, // available_parallelism; the worker's filter pins the process
     ]);
     starting(table, shape);
+    // To register, as every thread of glibc does, and RSEQ_FLAG_UNREGISTER.
+    table.choose(libc::SYS_rseq, [when([argument(2).one_of(&[0, 1])], Allow)], Answer(EINVAL));
     // What a template does between two workers. The worker's filter takes the pidfds back.
-    table.allow(&[libc::SYS_waitid, libc::SYS_pidfd_open, libc::SYS_pidfd_send_signal]);
-    if shape.narrows && !shape.exec {
-        // A process that puts itself under a profile may have children already; programs wait in any case.
-        table.allow(&[libc::SYS_wait4]);
+    let ends = bits(libc::WNOHANG | libc::WSTOPPED | libc::WEXITED | libc::WCONTINUED | libc::WNOWAIT);
+    let of_threads = bits(libc::__WNOTHREAD | libc::__WALL | libc::__WCLONE);
+    table.choose(libc::SYS_waitid, [when([argument(3).only(ends | of_threads)], Allow)], Answer(EINVAL));
+    for (call, flags) in [(libc::SYS_pidfd_open, argument(1)), (libc::SYS_pidfd_send_signal, argument(3))] {
+        table.choose(call, [when([flags.is(0)], Allow)], Refuse(EPERM));
+    }
+    if shape.narrows || shape.exec {
+        // Programs wait; a process that puts itself under a profile may have children already.
+        let ends = bits(libc::WNOHANG | libc::WUNTRACED | libc::WCONTINUED);
+        table.choose(libc::SYS_wait4, [when([argument(2).only(ends | of_threads)], Allow)], Answer(EINVAL));
     }
     futex(table);
     #[cfg(target_arch = "x86_64")]

@@ -4,6 +4,7 @@
 
 use libc::{EINVAL, ENOSYS, EPERM};
 
+use super::bits;
 use super::identity::own_clock;
 use crate::sys::linux::seccomp::rule::Action::{Allow, Answer, Refuse};
 use crate::sys::linux::seccomp::rule::{Table, argument, when};
@@ -12,7 +13,6 @@ pub(super) fn list(table: &mut Table) {
     table.allow(&[
         // Landlock judges the file. execveat is not listed: it runs descriptors of files that have no path to judge.
         libc::SYS_execve,
-        libc::SYS_wait4,
         // Job control, and timeout(1): of the process or its own children, the kernel sees to that.
         libc::SYS_setpgid,
         libc::SYS_setsid,
@@ -32,20 +32,23 @@ fn timers(table: &mut Table) {
     table.allow(&[
         libc::SYS_setitimer,
         libc::SYS_getitimer,
-        libc::SYS_timer_settime,
         libc::SYS_timer_gettime,
         libc::SYS_timer_getoverrun,
         libc::SYS_timer_delete,
-        libc::SYS_timerfd_settime,
         libc::SYS_timerfd_gettime,
-        libc::SYS_signalfd4,
     ]);
+    // TIMER_ABSTIME, which is TFD_TIMER_ABSTIME. Not TFD_TIMER_CANCEL_ON_SET: whether the clock was set is the system's.
+    for call in [libc::SYS_timer_settime, libc::SYS_timerfd_settime] {
+        table.choose(call, [when([argument(1).only(1)], Allow)], Answer(EINVAL));
+    }
+    // The same bits as of a timer's descriptor.
+    let flags = |position| argument(position).only(bits(libc::SFD_CLOEXEC | libc::SFD_NONBLOCK));
+    table.choose(libc::SYS_signalfd4, [when([flags(3)], Allow)], Answer(EINVAL));
     #[cfg(target_arch = "x86_64")]
     table.allow(&[libc::SYS_alarm]);
     // A clock could be another process's, or one that wakes the machine.
-    for call in [libc::SYS_timer_create, libc::SYS_timerfd_create] {
-        table.choose(call, [when([own_clock()], Allow)], Answer(EINVAL));
-    }
+    table.choose(libc::SYS_timer_create, [when([own_clock()], Allow)], Answer(EINVAL));
+    table.choose(libc::SYS_timerfd_create, [when([own_clock(), flags(1)], Allow)], Answer(EINVAL));
 }
 
 /// To ask about oneself: nice, Python, OpenMP.

@@ -1,6 +1,6 @@
 //! Calls that are refused in their own words.
 
-use libc::{EACCES, ENOSYS, EPERM};
+use libc::{EACCES, EINVAL, ENOSYS, EPERM};
 
 use crate::sys::linux::seccomp::Shape;
 use crate::sys::linux::seccomp::rule::Action::{Allow, Answer, Kill, Refuse};
@@ -10,11 +10,21 @@ pub(super) fn list(table: &mut Table, shape: &Shape) {
     probes(table);
     attacks(table);
     // A sandbox within is not served, unless it is gaol's; its caller sees a kernel without.
-    let landlock = if shape.narrows { Allow } else { Answer(ENOSYS) };
-    table.always(libc::SYS_landlock_create_ruleset, landlock);
-    table.always(libc::SYS_landlock_add_rule, landlock);
-    // A worker enters a domain of its own before it enters its own filter, which takes this back.
-    table.always(libc::SYS_landlock_restrict_self, Allow);
+    let calls = [
+        // LANDLOCK_CREATE_RULESET_VERSION and _ERRATA.
+        (libc::SYS_landlock_create_ruleset, argument(2).one_of(&[0, 1, 2])),
+        (libc::SYS_landlock_add_rule, argument(3).is(0)),
+    ];
+    for (call, flags) in calls {
+        if shape.narrows {
+            table.choose(call, [when([flags], Allow)], Answer(EINVAL));
+        } else {
+            table.always(call, Answer(ENOSYS));
+        }
+    }
+    // A worker enters a domain of its own before it enters its own filter, which takes this back. The flags are about what is logged; not
+    // LANDLOCK_RESTRICT_SELF_TSYNC, which puts a domain in the place of another thread's.
+    table.choose(libc::SYS_landlock_restrict_self, [when([argument(1).only(7)], Allow)], Answer(EINVAL));
 }
 
 /// Calls that exist for their callers to try: ENOSYS makes them go another way.

@@ -1,24 +1,21 @@
 //! Sockets: which can be made, and what can be done with them. Which ports and paths they reach is not the filters' to say.
 
-use libc::{EAFNOSUPPORT, ENOPROTOOPT, EPERM};
+use libc::{EAFNOSUPPORT, EINVAL, ENOPROTOOPT, ENOSYS, EOPNOTSUPP, EPERM};
 
 use super::bits;
-use crate::sys::linux::seccomp::rule::Action::{Allow, Answer, Ask, Handle, Refuse};
-use crate::sys::linux::seccomp::rule::{Argument, Rule, Table, argument, when};
+use crate::sys::linux::seccomp::rule::Action::{self, Allow, Answer, Ask, Handle, Ignore, Refuse};
+use crate::sys::linux::seccomp::rule::{Rule, Table, argument, when};
 use crate::sys::linux::seccomp::{Gate, Shape};
 
 pub(super) fn list(table: &mut Table, shape: &Shape) {
-    table.allow(&[
-        libc::SYS_recvfrom,
-        libc::SYS_recvmsg,
-        libc::SYS_shutdown,
-        libc::SYS_getsockname,
-        libc::SYS_getpeername,
-    ]);
+    table.allow(&[libc::SYS_getsockname, libc::SYS_getpeername]);
+    // SHUT_RD, SHUT_WR, SHUT_RDWR.
+    table.choose(libc::SYS_shutdown, [when([argument(1).one_of(&[0, 1, 2])], Allow)], Answer(EINVAL));
     making(table, shape);
     connecting(table, shape);
     serving(table, shape);
     sending(table, shape);
+    receiving(table);
     options(table, shape);
 }
 
@@ -89,91 +86,193 @@ fn serving(table: &mut Table, shape: &Shape) {
                 table.choose(libc::SYS_listen, [when([by_handler], Ask)], Handle);
             }
         }
-    } else if !shape.narrows {
-        // A process that puts itself under a profile may have sockets that listen already.
-        return;
     }
+    // From a socket that listens already, if it was handed over, or is held by a process that puts itself under a profile.
     table.allow(&[libc::SYS_accept]);
-    let flags = argument(3).lacks(!bits(libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC));
+    let flags = argument(3).only(bits(libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC));
     table.choose(libc::SYS_accept4, [when([flags], Allow)], Refuse(EPERM));
 }
 
+/// The flags of send(2). Not MSG_OOB, a queue beside the queue, also of Unix sockets; not MSG_ZEROCOPY, which pins memory; not MSG_CONFIRM, which
+/// keeps a neighbour's entry alive; not MSG_DONTROUTE.
+const SENDING: u32 = bits(libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL | libc::MSG_EOR | libc::MSG_MORE);
+
+/// The flags of recv(2). MSG_NOSIGNAL means nothing there, and is given.
+const RECEIVING: u32 = bits(
+    libc::MSG_DONTWAIT
+        | libc::MSG_NOSIGNAL
+        | libc::MSG_PEEK
+        | libc::MSG_TRUNC
+        | libc::MSG_WAITALL
+        | libc::MSG_ERRQUEUE
+        | libc::MSG_CMSG_CLOEXEC,
+);
+
 fn sending(table: &mut Table, shape: &Shape) {
-    // TCP Fast Open connects while it sends, unseen by older Landlock.
-    let plain = |flags: Argument| flags.lacks(bits(libc::MSG_FASTOPEN));
-    let sendto = if sends_to_addresses(shape) {
-        // A TCP socket takes no notice of the address; others are judged by it.
-        when([plain(argument(3))], Allow)
-    } else {
-        // To the peer only: an address could name another.
-        when([plain(argument(3)), argument(4).is_zero()], Allow)
-    };
-    table.choose(libc::SYS_sendto, [sendto], Refuse(EPERM));
-    table.choose(libc::SYS_sendmsg, [when([plain(argument(2))], Allow)], Refuse(EPERM));
+    // A TCP socket takes no notice of the address; others are judged by it. Where it is not: to the peer only, for it could name another.
+    let to_peer = (!sends_to_addresses(shape)).then(|| argument(4).is_zero());
+    let mut calls = vec![(libc::SYS_sendto, argument(3), to_peer), (libc::SYS_sendmsg, argument(2), None)];
     if sends_to_addresses(shape) {
         // Both at a time, as glibc's resolver does.
-        table.choose(libc::SYS_sendmmsg, [when([plain(argument(3))], Allow)], Refuse(EPERM));
-        table.allow(&[libc::SYS_recvmmsg]);
+        calls.push((libc::SYS_sendmmsg, argument(3), None));
+    } else {
+        // Callers go on with sendmsg, one by one.
+        let opens = argument(3).has(bits(libc::MSG_FASTOPEN));
+        table.choose(libc::SYS_sendmmsg, [when([opens], Refuse(EPERM))], Answer(ENOSYS));
+    }
+    for (call, flags, to_peer) in calls {
+        let mut rules = Vec::new();
+        // TCP Fast Open connects while it sends, unseen by older Landlock.
+        rules.push(when([flags.has(bits(libc::MSG_FASTOPEN))], Refuse(EPERM)));
+        // As of a protocol that has no such flag.
+        rules.push(when([flags.has(!SENDING & !bits(libc::MSG_FASTOPEN))], Answer(EOPNOTSUPP)));
+        match to_peer {
+            None => table.decide(call, rules, Allow),
+            Some(to_peer) => {
+                rules.push(when([to_peer], Allow));
+                table.decide(call, rules, Refuse(EPERM));
+            }
+        }
     }
 }
+
+fn receiving(table: &mut Table) {
+    for (call, flags) in [
+        (libc::SYS_recvfrom, argument(3).only(RECEIVING)),
+        (libc::SYS_recvmsg, argument(2).only(RECEIVING)),
+        (libc::SYS_recvmmsg, argument(3).only(RECEIVING | bits(libc::MSG_WAITFORONE))),
+    ] {
+        table.choose(call, [when([flags], Allow)], Answer(EOPNOTSUPP));
+    }
+}
+
+/// The options of one level.
+type Options = (i32, &'static [i32]);
+
+/// What a socket is asked and told about itself, both ways.
+const OWN: [Options; 4] = [
+    (
+        libc::SOL_SOCKET,
+        &[libc::SO_REUSEADDR, libc::SO_KEEPALIVE, libc::SO_REUSEPORT, libc::SO_RCVTIMEO, libc::SO_SNDTIMEO],
+    ),
+    (
+        libc::IPPROTO_TCP,
+        &[
+            libc::TCP_NODELAY,
+            libc::TCP_CORK,
+            libc::TCP_KEEPIDLE,
+            libc::TCP_KEEPINTVL,
+            libc::TCP_KEEPCNT,
+            libc::TCP_QUICKACK,
+            libc::TCP_USER_TIMEOUT,
+        ],
+    ),
+    (
+        libc::IPPROTO_IP,
+        // How its packets are marked and cut, and what comes beside those that arrive: QUIC does not begin without the last three.
+        &[libc::IP_TOS, libc::IP_TTL, libc::IP_RECVERR, libc::IP_MTU_DISCOVER, libc::IP_PKTINFO, libc::IP_RECVTOS],
+    ),
+    (
+        libc::IPPROTO_IPV6,
+        &[
+            libc::IPV6_UNICAST_HOPS,
+            libc::IPV6_RECVERR,
+            libc::IPV6_V6ONLY,
+            libc::IPV6_MTU_DISCOVER,
+            libc::IPV6_RECVPKTINFO,
+            libc::IPV6_RECVTCLASS,
+            libc::IPV6_TCLASS,
+        ],
+    ),
+];
+
+/// What a socket of UDP is told beside: whom it may send to at once, and which groups it hears on the port that Landlock has let it be bound to.
+const GROUPS: [Options; 3] = [
+    (libc::SOL_SOCKET, &[libc::SO_BROADCAST]),
+    (
+        libc::IPPROTO_IP,
+        &[
+            libc::IP_MULTICAST_IF,
+            libc::IP_MULTICAST_TTL,
+            libc::IP_MULTICAST_LOOP,
+            libc::IP_ADD_MEMBERSHIP,
+            libc::IP_DROP_MEMBERSHIP,
+            libc::IP_MULTICAST_ALL,
+        ],
+    ),
+    (
+        libc::IPPROTO_IPV6,
+        &[
+            libc::IPV6_MULTICAST_IF,
+            libc::IPV6_MULTICAST_HOPS,
+            libc::IPV6_MULTICAST_LOOP,
+            libc::IPV6_ADD_MEMBERSHIP,
+            libc::IPV6_DROP_MEMBERSHIP,
+        ],
+    ),
+];
+
+/// What is only asked: what a socket is, how a connection fares, who is at the other end of a Unix socket (whether it is the service that was
+/// meant: D-Bus, PostgreSQL). Not a descriptor of that process (SO_PEERPIDFD).
+const ASKED: [Options; 4] = [
+    (
+        libc::SOL_SOCKET,
+        &[
+            libc::SO_SNDBUF,
+            libc::SO_RCVBUF,
+            libc::SO_LINGER,
+            libc::SO_TYPE,
+            libc::SO_ERROR,
+            libc::SO_ACCEPTCONN,
+            libc::SO_PROTOCOL,
+            libc::SO_DOMAIN,
+            libc::SO_PEERCRED,
+        ],
+    ),
+    (libc::IPPROTO_TCP, &[libc::TCP_MAXSEG, libc::TCP_INFO]),
+    (libc::IPPROTO_IP, &[libc::IP_MTU]),
+    (libc::IPPROTO_IPV6, &[libc::IPV6_MTU]),
+];
+
+/// What reaches beyond the socket: filters, which an application may have put there; devices, marks and addresses that are not its own; memory
+/// beyond what the system allows; a connection's inside.
+const HOSTILE: [Options; 3] = [
+    (
+        libc::SOL_SOCKET,
+        &[
+            libc::SO_BINDTODEVICE,
+            libc::SO_ATTACH_FILTER,
+            libc::SO_DETACH_FILTER,
+            libc::SO_LOCK_FILTER,
+            libc::SO_ATTACH_BPF,
+            libc::SO_ATTACH_REUSEPORT_CBPF,
+            libc::SO_ATTACH_REUSEPORT_EBPF,
+            libc::SO_MARK,
+            libc::SO_SNDBUFFORCE,
+            libc::SO_RCVBUFFORCE,
+        ],
+    ),
+    (libc::IPPROTO_TCP, &[libc::TCP_REPAIR]),
+    (libc::IPPROTO_IP, &[libc::IP_TRANSPARENT]),
+];
 
 fn options(table: &mut Table, shape: &Shape) {
-    let tcp = [
-        libc::TCP_NODELAY,
-        libc::TCP_CORK,
-        libc::TCP_KEEPIDLE,
-        libc::TCP_KEEPINTVL,
-        libc::TCP_KEEPCNT,
-        libc::TCP_QUICKACK,
-        libc::TCP_USER_TIMEOUT,
-    ];
-    let ip = [libc::IP_TOS, libc::IP_TTL, libc::IP_RECVERR];
-    let ipv6 = [libc::IPV6_UNICAST_HOPS, libc::IPV6_RECVERR, libc::IPV6_V6ONLY];
-    // Not SO_LINGER: whoever closes the socket last waits for as long as it says, and that may be the application, to which a child can
-    // send it, or from which it has it.
-    let socket = [
-        libc::SO_REUSEADDR,
-        libc::SO_SNDBUF,
-        libc::SO_RCVBUF,
-        libc::SO_KEEPALIVE,
-        libc::SO_REUSEPORT,
-        libc::SO_RCVTIMEO,
-        libc::SO_SNDTIMEO,
-    ];
-    let mut rules = vec![
-        option(libc::SOL_SOCKET, &socket),
-        option(libc::IPPROTO_TCP, &tcp),
-        option(libc::IPPROTO_IP, &ip),
-        option(libc::IPPROTO_IPV6, &ipv6),
-    ];
-    if shape.udp {
-        // musl's resolver tries it when an answer was cut short, and connects after an error.
-        let fast_open = [argument(1).is(bits(libc::IPPROTO_TCP)), argument(2).is(bits(libc::TCP_FASTOPEN_CONNECT))];
-        rules.push(when(fast_open, Answer(ENOPROTOOPT)));
-    }
-    // Not filters, marks, devices, Fast Open, segmentation, protocols on top, congestion control, repair.
-    table.decide(libc::SYS_setsockopt, rules, Refuse(EPERM));
-    // To read: the same and what a socket is. Not who the peer is, nor a descriptor of it (SO_PEERPIDFD).
-    let mut about =
-        vec![libc::SO_LINGER, libc::SO_TYPE, libc::SO_ERROR, libc::SO_ACCEPTCONN, libc::SO_PROTOCOL, libc::SO_DOMAIN];
-    if shape.unix {
-        // Whether it is the service that was meant: D-Bus and PostgreSQL.
-        about.push(libc::SO_PEERCRED);
-    }
-    table.choose(
-        libc::SYS_getsockopt,
-        [
-            option(libc::SOL_SOCKET, &[&socket[..], &about].concat()),
-            option(libc::IPPROTO_TCP, &[&tcp[..], &[libc::TCP_MAXSEG, libc::TCP_INFO]].concat()),
-            option(libc::IPPROTO_IP, &ip),
-            option(libc::IPPROTO_IPV6, &ipv6),
-        ],
-        Refuse(EPERM),
-    );
+    let has_udp = shape.udp || shape.bind_udp;
+    let own = || OWN.into_iter().chain(GROUPS.into_iter().filter(move |_| has_udp));
+    let mut rules: Vec<Rule> = own().map(|options| option(options, Allow)).collect();
+    // What a socket holds in the kernel is nobody's memory. The kernel takes any size too, and gives as much as the system allows; here that
+    // is what a socket begins with, and programs go on.
+    rules.push(option((libc::SOL_SOCKET, &[libc::SO_SNDBUF, libc::SO_RCVBUF]), Ignore));
+    rules.extend(HOSTILE.map(|options| option(options, Refuse(EPERM))));
+    // Fast Open, protocols on top, segmentation, congestion control, credentials of messages; SO_LINGER: whoever closes the socket last waits
+    // for as long as it says, and that may be the application, to which a child can send it, or from which it has it. As of a kernel that is
+    // built without: who asks for these goes on.
+    table.decide(libc::SYS_setsockopt, rules, Answer(ENOPROTOOPT));
+    let rules = own().chain(ASKED).map(|options| option(options, Allow)).collect();
+    table.decide(libc::SYS_getsockopt, rules, Answer(ENOPROTOOPT));
 }
 
-/// Some options of one level.
-fn option(level: i32, options: &[i32]) -> Rule {
+fn option((level, options): Options, action: Action) -> Rule {
     let options: Vec<u32> = options.iter().map(|option| bits(*option)).collect();
-    when([argument(1).is(bits(level)), argument(2).one_of(&options)], Allow)
+    when([argument(1).is(bits(level)), argument(2).one_of(&options)], action)
 }
