@@ -1,5 +1,7 @@
 //! Descriptors as arguments and results: every type, both ways, at any depth, and none that is left behind.
 
+#[path = "descriptors/methods.rs"]
+mod methods;
 #[path = "descriptors/reopening.rs"]
 mod reopening;
 #[path = "support"]

@@ -5,6 +5,10 @@
 //! Memory is asked of the kernel directly, and is never touched.
 #![allow(unsafe_code)]
 
+mod limits {
+    mod kernel;
+}
+#[path = "support"]
 mod support {
     pub(crate) mod place;
 }

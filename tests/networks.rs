@@ -13,7 +13,7 @@ mod support {
 }
 
 use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
@@ -467,5 +467,80 @@ fn single_udp_ports_are_kept_apart_or_refused() {
             "{text}"
         );
         assert!(text.contains("write `\"all\"`"), "{text}");
+    });
+}
+
+/// What quinn-udp sets on a socket before it is of use, by level and number, and how it takes an answer that is no success.
+const OF_QUIC: [(bool, i32, i32, Takes); 11] = [
+    (false, libc::IPPROTO_IP, libc::IP_RECVTOS, Takes::Anything),
+    (false, libc::SOL_UDP, libc::UDP_GRO, Takes::Anything),
+    (false, libc::SOL_UDP, libc::UDP_SEGMENT, Takes::Anything),
+    (false, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, Takes::Nothing),
+    (false, libc::IPPROTO_IP, libc::IP_PKTINFO, Takes::Nothing),
+    (true, libc::SOL_UDP, libc::UDP_GRO, Takes::Anything),
+    (true, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, Takes::OptionMissing),
+    (true, libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, Takes::OptionMissing),
+    (true, libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO, Takes::Nothing),
+    (true, libc::IPPROTO_IPV6, libc::IPV6_RECVTCLASS, Takes::Nothing),
+    // What other implementations ask for, and go on without.
+    (false, libc::SOL_SOCKET, libc::SO_RXQ_OVFL, Takes::OptionMissing),
+];
+
+/// Which refusals do not end it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Takes {
+    Nothing,
+    OptionMissing,
+    Anything,
+}
+
+#[sandboxed(net = "all")]
+fn sets_options_of_quic() -> gaol::Result<Vec<Came>> {
+    let four = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
+    let six = UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0))?;
+    let set = |(is_six, level, option, _): (bool, i32, i32, Takes)| {
+        let fd = if is_six { six.as_raw_fd() } else { four.as_raw_fd() };
+        // IP_PMTUDISC_PROBE, a size of segments, or on.
+        let value: i32 = match (level, option) {
+            (_, libc::IP_MTU_DISCOVER | libc::IPV6_MTU_DISCOVER) => 3,
+            (libc::SOL_UDP, libc::UDP_SEGMENT) => 1500,
+            _ => 1,
+        };
+        // SAFETY: the kernel reads four bytes of `value`, which lives through the call.
+        let answer = unsafe { libc::setsockopt(fd, level, option, (&raw const value).cast(), 4) };
+        came(if answer == 0 { Ok(()) } else { Err(io::Error::last_os_error()) })
+    };
+    Ok(OF_QUIC.map(set).into())
+}
+
+#[sandboxed(net = "all")]
+fn joins_a_group() -> gaol::Result<Vec<Came>> {
+    let (group, here) = (Ipv4Addr::new(224, 0, 0, 251), Ipv4Addr::LOCALHOST);
+    let four = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
+    Ok(vec![
+        came(four.set_broadcast(true)),
+        came(four.set_multicast_loop_v4(true)),
+        came(four.set_multicast_ttl_v4(2)),
+        came(four.join_multicast_v4(&group, &here)),
+        came(four.leave_multicast_v4(&group, &here)),
+    ])
+}
+
+#[test]
+fn quic_and_multicast_find_what_they_begin_with() {
+    in_each_tier(|_| {
+        let goes_on = |answers: &[Came]| {
+            OF_QUIC.iter().zip(answers).all(|((.., takes), came)| match takes {
+                Takes::Nothing => *came == WELL,
+                Takes::OptionMissing => [WELL, Came(libc::ENOPROTOOPT)].contains(came),
+                Takes::Anything => true,
+            })
+        };
+        let answers = sets_options_of_quic().expect("a call");
+        assert!(goes_on(&answers), "{answers:?}");
+        // What is not needed is not there.
+        assert_eq!(answers[1..3], [Came(libc::ENOPROTOOPT), Came(libc::ENOPROTOOPT)]);
+        assert!(!goes_on(&answers.iter().map(|_| FORBIDDEN).collect::<Vec<_>>()), "the control: EPERM ends it");
+        assert_eq!(joins_a_group().expect("a call"), [WELL, WELL, WELL, WELL, WELL]);
     });
 }

@@ -299,7 +299,13 @@ pub(crate) fn perform(act: Sweep, errno: i32, place: &Place) -> Seen {
         Sweep::GetOptions => {
             let fd = call!(libc::SYS_socket, libc::AF_INET, libc::SOCK_STREAM, 0).unwrap_or(0);
             let told = |option| {
-                matches!(option, (1, 3 | 4 | 7 | 8 | 13 | 17 | 30 | 38 | 39) | (6, 2 | 11) | (0, 14) | (41, 24))
+                matches!(
+                    option,
+                    (1, 3 | 4 | 6 | 7 | 8 | 10 | 12 | 13 | 16 | 17 | 30 | 38 | 39)
+                        | (6, 2 | 11)
+                        | (0, 14 | 32..=36 | 49)
+                        | (41, 17..=21 | 24)
+                )
             };
             let every = levels().filter(|option| !told(*option) && !is_own_option(*option));
             let mut length = 64_u32;

@@ -155,7 +155,7 @@ fn file(act: FileAct, world: &World<'_>) -> Rule {
             world.reach("/proc/self/fd".as_ref(), true)?;
             world.change(&real?)
         }
-        // No file has holes made in it: it takes too long to be given back.
+        // No file has holes made in it.
         F::PunchHole(target) => match world.open(&path(target), Open::ReadWrite) {
             Err(Stop::At(Answer::Errno(_))) => {
                 world.open(&path(target), Open::Read)?;
@@ -579,8 +579,8 @@ fn hand(act: HandAct, world: &World<'_>) -> Rule {
             let others = others.into_iter().filter(|_| world.profile.exec);
             Err(Stop::At(all_but(EPERM, usize::MAX, others)))
         }
-        // As of a file system that does not copy by reference.
-        H::Ioctl(_, 0x4004_9409) => errno(EOPNOTSUPP),
+        // As of a file system that does not copy by reference. The request before it, which the act makes first, is on no list.
+        H::Ioctl(_, 0x4004_9409) => world.refused(EOPNOTSUPP),
         H::Fcntl(hand, libc::F_GETPIPE_SZ | libc::F_GET_SEALS, _) => has(hand),
         H::Reopen => {
             world.writes()?;

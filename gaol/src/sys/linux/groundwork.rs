@@ -35,6 +35,9 @@ impl Groundwork {
     pub(crate) fn lay(plan: &Plan, ids: Ids) -> Result<Self, Refusal> {
         let usage = limits::usage().map_err(|error| refusal(Layer::Limits, "read /proc/self/statm", &error))?;
         limits::bound_process_ids(plan);
+        if plan.layers.has(Layer::Limits) && !plan.narrows {
+            limits::be_ended_first();
+        }
         if plan.layers.has(Layer::Hygiene) {
             // An application keeps its terminal: whoever interrupts it there means it. Its filter keeps it from typing.
             if !plan.narrows {

@@ -10,6 +10,9 @@ use crate::support::Layer;
 /// A stack is grown on demand and not counted as private memory, so it has a limit of its own.
 const STACK: u64 = 8 << 20;
 
+/// How many signals may wait to be handled: more than a program has timers and threads.
+const SIGNALS: u64 = 1024;
+
 /// Sets the limits that workers inherit.
 ///
 /// `usage` is what the process has already.
@@ -42,7 +45,9 @@ pub(crate) fn enter(plan: &Plan, usage: Usage) -> Result<(), Refusal> {
     }
     // Locked memory and message queues are nothing that a profile can ask for.
     lower(plan, Resource::Memlock, Some(0), "setrlimit(RLIMIT_MEMLOCK)")?;
-    lower(plan, Resource::Msgqueue, Some(0), "setrlimit(RLIMIT_MSGQUEUE)")
+    lower(plan, Resource::Msgqueue, Some(0), "setrlimit(RLIMIT_MSGQUEUE)")?;
+    // Signals that wait and timers, which the kernel counts over all processes of a user.
+    lower(plan, Resource::Sigpending, Some(SIGNALS), "setrlimit(RLIMIT_SIGPENDING)")
 }
 
 /// How many descriptors this process may have open. `None`: as many as it likes.
@@ -84,6 +89,21 @@ pub(crate) fn bound_process_ids(plan: &Plan) {
     if std::fs::read_to_string(PATH).is_ok_and(|number| number == OF_A_NEW_NAMESPACE) {
         // The first process is one more, and the number is the first that is not given out.
         let _ = std::fs::write(PATH, limit.saturating_add(RESERVED + 2).min(4_194_304).to_string());
+    }
+}
+
+/// Makes this process, and what it forks, the first that the kernel ends when memory runs out, before what has not half of all memory more.
+/// To be called while `/proc` is still there.
+///
+/// Much of what a worker has the kernel hold is in nobody's resident set, and an application may have been given a protection that its
+/// children inherit. A brake, as of [`bound_process_ids`]: where it is not to be had, the limits are what is left.
+pub(crate) fn be_ended_first() {
+    const ADJUSTMENT: i32 = 500;
+    const PATH: &str = "/proc/self/oom_score_adj";
+    let inherited = std::fs::read_to_string(PATH).ok().and_then(|number| number.trim().parse::<i32>().ok());
+    // It is never lowered, for which a privilege would be needed.
+    if inherited.is_some_and(|inherited| inherited < ADJUSTMENT) {
+        let _ = std::fs::write(PATH, ADJUSTMENT.to_string());
     }
 }
 

@@ -382,7 +382,8 @@ pub(super) fn in_template(shape: &Watched, call: &Call) -> Answer {
         "recvfrom" => allowed_or(low(3) & !0x4000_6162 == 0, EOPNOTSUPP),
         "recvmsg" => allowed_or(low(2) & !0x4000_6162 == 0, EOPNOTSUPP),
         "recvmmsg" => allowed_or(low(3) & !0x4001_6162 == 0, EOPNOTSUPP),
-        "setsockopt" if is_own_option(shape, low(1), low(2)) => Answer::Allow,
+        "setsockopt" if is_of_any_socket(low(1), low(2)) => Answer::Allow,
+        "setsockopt" if (shape.udp() || shape.bind_udp()) && is_of_groups(low(1), low(2)) => Answer::Allow,
         "setsockopt" => match (low(1), low(2)) {
             // How much the kernel holds for it is not the socket's to say.
             (1, 7 | 8) => Answer::Ignored,
@@ -392,30 +393,35 @@ pub(super) fn in_template(shape: &Watched, call: &Call) -> Answer {
         },
         "getsockopt" => {
             let told = match low(1) {
-                1 => matches!(low(2), 3 | 4 | 7 | 8 | 13 | 17 | 30 | 38 | 39),
+                1 => matches!(low(2), 3 | 4 | 7 | 8 | 10 | 12 | 13 | 16 | 17 | 30 | 38 | 39),
                 6 => matches!(low(2), 2 | 11),
                 0 => low(2) == 14,
                 41 => low(2) == 24,
                 _ => false,
             };
-            allowed_or(told || is_own_option(shape, low(1), low(2)), ENOPROTOOPT)
+            let own = is_of_any_socket(low(1), low(2)) || is_of_groups(low(1), low(2));
+            allowed_or(told || own, ENOPROTOOPT)
         }
 
         _ => refused(shape, EPERM),
     }
 }
 
-/// Whether an option is about a socket and its own packets, or of UDP about groups and broadcasts, and may be set and asked.
-fn is_own_option(shape: &Watched, level: u32, option: u32) -> bool {
-    let of_udp = match level {
+/// Whether an option of UDP is about groups and broadcasts.
+fn is_of_groups(level: u32, option: u32) -> bool {
+    match level {
         1 => option == 6,
         // IF TTL LOOP ADD_MEMBERSHIP DROP_MEMBERSHIP ALL
         0 => matches!(option, 32..=36 | 49),
         // IF HOPS LOOP ADD_MEMBERSHIP DROP_MEMBERSHIP
         41 => matches!(option, 17..=21),
         _ => false,
-    };
-    let of_any = match level {
+    }
+}
+
+/// Whether an option is about a socket and its own packets.
+fn is_of_any_socket(level: u32, option: u32) -> bool {
+    match level {
         1 => matches!(option, 2 | 9 | 15 | 20 | 21),
         6 => matches!(option, 1 | 3..=6 | 12 | 18),
         // TOS TTL PKTINFO MTU_DISCOVER RECVERR RECVTOS
@@ -423,8 +429,7 @@ fn is_own_option(shape: &Watched, level: u32, option: u32) -> bool {
         // UNICAST_HOPS MTU_DISCOVER RECVERR V6ONLY RECVPKTINFO RECVTCLASS TCLASS
         41 => matches!(option, 16 | 23 | 25 | 26 | 49 | 66 | 67),
         _ => false,
-    };
-    of_any || of_udp && (shape.udp() || shape.bind_udp())
+    }
 }
 
 /// Whether nothing is asked of a page but to be read, written or executed.

@@ -66,8 +66,8 @@ fn moving(table: &mut Table) {
 
 /// Space for what may be written: the kernel asks for a descriptor open for writing.
 fn reserving(table: &mut Table) {
-    // Not FALLOC_FL_KEEP_SIZE, which takes space past RLIMIT_FSIZE; not the modes that punch holes, shift or zero ranges, which make a file
-    // of very many pieces that takes minutes to be given back. cp, databases and posix_fallocate go another way.
+    // Not FALLOC_FL_KEEP_SIZE, which takes space past RLIMIT_FSIZE; not the modes that punch holes, shift or zero ranges: each is much of a
+    // file system's code, and makes files of many pieces. cp, databases and posix_fallocate go another way.
     table.choose(libc::SYS_fallocate, [when([argument(1).is(0)], Allow)], Answer(EOPNOTSUPP));
     // SYNC_FILE_RANGE_WAIT_BEFORE, WRITE, WAIT_AFTER: databases.
     table.choose(SYS_SYNC_FILE_RANGE, [when([argument(3).only(7)], Allow)], Answer(EINVAL));

@@ -221,6 +221,9 @@ const ASKED: [Options; 4] = [
             libc::SO_SNDBUF,
             libc::SO_RCVBUF,
             libc::SO_LINGER,
+            libc::SO_OOBINLINE,
+            libc::SO_PRIORITY,
+            libc::SO_PASSCRED,
             libc::SO_TYPE,
             libc::SO_ERROR,
             libc::SO_ACCEPTCONN,
@@ -258,8 +261,8 @@ const HOSTILE: [Options; 3] = [
 
 fn options(table: &mut Table, shape: &Shape) {
     let has_udp = shape.udp || shape.bind_udp;
-    let own = || OWN.into_iter().chain(GROUPS.into_iter().filter(move |_| has_udp));
-    let mut rules: Vec<Rule> = own().map(|options| option(options, Allow)).collect();
+    let set = OWN.into_iter().chain(GROUPS.into_iter().filter(|_| has_udp));
+    let mut rules: Vec<Rule> = set.map(|options| option(options, Allow)).collect();
     // What a socket holds in the kernel is nobody's memory. The kernel takes any size too, and gives as much as the system allows; here that
     // is what a socket begins with, and programs go on.
     rules.push(option((libc::SOL_SOCKET, &[libc::SO_SNDBUF, libc::SO_RCVBUF]), Ignore));
@@ -268,7 +271,7 @@ fn options(table: &mut Table, shape: &Shape) {
     // for as long as it says, and that may be the application, to which a child can send it, or from which it has it. As of a kernel that is
     // built without: who asks for these goes on.
     table.decide(libc::SYS_setsockopt, rules, Answer(ENOPROTOOPT));
-    let rules = own().chain(ASKED).map(|options| option(options, Allow)).collect();
+    let rules = OWN.into_iter().chain(GROUPS).chain(ASKED).map(|options| option(options, Allow)).collect();
     table.decide(libc::SYS_getsockopt, rules, Answer(ENOPROTOOPT));
 }
 
