@@ -1,8 +1,14 @@
 //! What real archives unpack to in a sandbox: the same owners, modes, times and links as without one.
+//!
+//! # Safety
+//!
+//! One function looks for a socket among the numbers that it may have, and sends by it. It closes none.
+#![allow(unsafe_code)]
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, Permissions};
 use std::io::{Seek, Write};
+use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -243,6 +249,69 @@ pub(super) fn modes_and_times_are_set_beneath_a_write_as_without_a_sandbox() {
     });
 }
 
+/// Sends the judge what is no request, floods it, and asks it from many threads at once.
+#[sandboxed(read = tree, write = tree, time = "30s")]
+fn pester(tree: &Path, handed: &[gaol::Fd<std::os::fd::OwnedFd>]) -> gaol::Result<u32> {
+    let judges = (3..2048).filter(|number| is_judge(*number)).collect::<Vec<i32>>();
+    for number in &judges {
+        // SAFETY: it is open, as has just been seen, and is not closed.
+        let judge = unsafe { std::os::fd::BorrowedFd::borrow_raw(*number) };
+        let dontwait = rustix::net::SendFlags::NOSIGNAL | rustix::net::SendFlags::DONTWAIT;
+        for junk in [&[0_u8; 1][..], &[255; 40], &[1; 41], &[0; 4136], &[7; 16 << 10]] {
+            let _ = rustix::net::send(judge, junk, dontwait);
+        }
+        // Descriptors beside no request: a request beside one descriptor alone, and more of them than anybody reads.
+        let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(8))];
+        for count in 1..=8 {
+            let fds = vec![handed[0].as_fd(); count];
+            let mut control = rustix::net::SendAncillaryBuffer::new(&mut space);
+            control.push(rustix::net::SendAncillaryMessage::ScmRights(&fds));
+            let junk = [std::io::IoSlice::new(&[0; 40])];
+            let _ = rustix::net::sendmsg(judge, &junk, &mut control, dontwait);
+        }
+    }
+    std::thread::scope(|scope| -> std::io::Result<()> {
+        let threads: Vec<_> = (0..8)
+            .map(|thread| {
+                scope.spawn(move || -> std::io::Result<()> {
+                    let path = tree.join(thread.to_string());
+                    let file = File::create(&path)?;
+                    for round in 0..200_u32 {
+                        let mode = 0o600 | (thread ^ round) & 0o77;
+                        file.set_permissions(Permissions::from_mode(mode))?;
+                        assert_eq!(file.metadata()?.mode() & 0o7777, mode);
+                    }
+                    Ok(())
+                })
+            })
+            .collect();
+        threads.into_iter().try_for_each(|thread| thread.join().expect("no panic"))
+    })?;
+    Ok(judges.len() as u32)
+}
+
+/// Whether a descriptor is a socket that keeps message boundaries, of which a function has one.
+fn is_judge(number: i32) -> bool {
+    // SAFETY: a number that is not open is answered with EBADF, and nothing is kept.
+    let fd = unsafe { std::os::fd::BorrowedFd::borrow_raw(number) };
+    rustix::net::sockopt::socket_type(fd) == Ok(rustix::net::SocketType::SEQPACKET)
+}
+
+#[test]
+pub(super) fn a_judge_that_is_pestered_goes_on_and_changes_nothing_else() {
+    in_each_tier(|namespaces| {
+        let place = Place::new("pestered");
+        let (tree, handed) = (place.path().join("tree"), place.path().join("handed"));
+        fs::create_dir(&tree).expect("a directory");
+        fs::write(&handed, "").expect("a file");
+        fs::set_permissions(&handed, Permissions::from_mode(0o604)).expect("its mode");
+        let files = [gaol::Fd::new(File::open(&handed).expect("a file").into())];
+        assert_eq!(pester(&tree, &files).expect("a call"), 1, "{namespaces}");
+        assert_eq!(fs::metadata(&handed).expect("it is there").mode() & 0o7777, 0o604);
+        assert_eq!(fs::read_dir(&tree).expect("a directory").count(), 8);
+    });
+}
+
 /// Owners and special bits, and what a mode is asked of that is not beneath.
 #[sandboxed(read = tree, write = tree, time = "20s")]
 fn ask_for_more(tree: &Path) -> gaol::Result<Vec<i32>> {
@@ -269,5 +338,43 @@ pub(super) fn no_owner_no_special_bit_and_nothing_of_the_granted_directory_itsel
         assert_eq!(ask_for_more(place.path()).expect("a call"), [libc::EPERM; 7]);
         let mode = fs::metadata(place.path()).expect("it is there").mode();
         assert_eq!(mode & 0o7777, 0o777);
+    });
+}
+
+/// Exit code, and what was printed as an error.
+#[sandboxed(exec = "/usr/bin/tar", read = archive, write = output, metadata = seen, time = "20s")]
+#[allow(unused_variables, reason = "it is there for the attribute alone")]
+fn run_tar(archive: &Path, output: &Path, seen: &[String], options: &[String]) -> gaol::Result<(Option<i32>, String)> {
+    let mut tar = std::process::Command::new("/usr/bin/tar");
+    let ran = tar.arg("-xf").arg(archive).arg("-C").arg(output).args(options).output()?;
+    Ok((ran.status.code(), String::from_utf8_lossy(&ran.stderr).into_owned()))
+}
+
+#[test]
+pub(super) fn tar_as_a_program_unpacks_what_needs_no_mode_and_no_time() {
+    as_each_user("archives::modes_and_times::tar_as_a_program_unpacks_what_needs_no_mode_and_no_time", || {
+        let source = Place::new("archive");
+        let archive = source.path().join("archive.tar");
+        fs::write(&archive, tape_archive()).expect("an archive");
+        // What a program that is refused modes and times gets where it asks for neither.
+        let options = ["-m", "--no-same-permissions", "--no-same-owner", "--no-overwrite-dir"].map(str::to_owned);
+        let plain = Place::new("plain");
+        let mut tar = std::process::Command::new("/usr/bin/tar");
+        let status = tar.arg("-xf").arg(&archive).arg("-C").arg(plain.path()).args(&options).status().expect("tar");
+        assert!(status.success(), "the control: {status}");
+        let expected = seen_in(plain.path());
+        in_each_tier(|namespaces| {
+            let seen = if namespaces { Vec::new() } else { vec!["/".to_owned()] };
+            let place = Place::new("unpacked");
+            let ran = run_tar(&archive, place.path(), &seen, &options).expect("a call");
+            assert_eq!(ran, (Some(0), String::new()), "{namespaces}");
+            assert_eq!(seen_in(place.path()), expected, "{namespaces}");
+            // Without them the contents are there, and the program says what it could not set.
+            let place = Place::new("unpacked");
+            let (code, errors) = run_tar(&archive, place.path(), &seen, &[]).expect("a call");
+            assert_eq!(code, Some(2), "{errors}");
+            assert!(errors.contains("Operation not permitted"), "{errors}");
+            assert_eq!(fs::read(place.path().join("d/file")).expect("a file"), b"a file");
+        });
     });
 }
