@@ -15,6 +15,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::io::Errno;
 use rustix::net::{RecvFlags, Shutdown};
 use rustix::process::{Pid, Signal};
 
@@ -173,8 +174,11 @@ fn confine(
         // Where the kernel lets them, beyond what the function may number: they are none of its descriptors.
         if let Some(Ok(beyond)) = setup.plan.files.map(i32::try_from) {
             for fd in lane.iter_mut().map(|(lane, _)| lane).chain(&mut judge) {
-                if let Ok(moved) = rustix::io::fcntl_dupfd_cloexec(&*fd, beyond.max(JUDGE + 1)) {
-                    *fd = moved;
+                match rustix::io::fcntl_dupfd_cloexec(&*fd, beyond.max(JUDGE + 1)) {
+                    Ok(moved) => *fd = moved,
+                    // There is no number beyond.
+                    Err(Errno::INVAL | Errno::MFILE) if !has_numbers_beyond(beyond) => {}
+                    Err(errno) => return Err(errno.into()),
                 }
             }
         }
@@ -192,6 +196,12 @@ fn confine(
         seccomp::install(filter.clone().of(pid.unsigned_abs()))?;
     }
     Ok(())
+}
+
+/// Whether there are as many numbers beyond as are put there.
+fn has_numbers_beyond(beyond: i32) -> bool {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    limit.is_none_or(|limit| limit > u64::from(beyond.max(JUDGE + 1).unsigned_abs()) + 1)
 }
 
 /// Does what a call is going to need, as far as it can be done without one, so that the call need not wait for it: a process that was just

@@ -54,15 +54,26 @@ pub(crate) fn adopt(number: RawFd) -> io::Result<OwnedFd> {
 }
 
 /// Whether a descriptor that an exec leaves open is the machine's null device, which every process of gaol starts with for its streams.
-pub(crate) fn is_null_device(number: RawFd) -> bool {
+///
+/// # Errors
+///
+/// The kernel's. A number that nothing has is no null device.
+pub(crate) fn is_null_device(number: RawFd) -> io::Result<bool> {
     // SAFETY: F_GETFD takes numbers only, and says whether the descriptor is open.
-    if unsafe { libc::fcntl(number, libc::F_GETFD) } != 0 {
-        return false;
+    let flags = || unsafe { libc::fcntl(number, libc::F_GETFD) };
+    match flags() {
+        0 => {}
+        1.. => return Ok(false),
+        _ => {
+            let error = io::Error::last_os_error();
+            // Twice, for a stream that only seems to be closed would be left as it is.
+            let is_closed = error.raw_os_error() == Some(libc::EBADF) && flags() < 0;
+            return if is_closed { Ok(false) } else { Err(error) };
+        }
     }
     // SAFETY: it is open, and stays so: the process has one thread.
-    let fd = unsafe { BorrowedFd::borrow_raw(number) };
-    rustix::fs::fstat(fd)
-        .is_ok_and(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFCHR && stat.st_rdev == rustix::fs::makedev(1, 3))
+    let stat = rustix::fs::fstat(unsafe { BorrowedFd::borrow_raw(number) })?;
+    Ok(stat.st_mode & libc::S_IFMT == libc::S_IFCHR && stat.st_rdev == rustix::fs::makedev(1, 3))
 }
 
 /// A pair of sockets that keep message boundaries, or a stream, both closed by an exec.

@@ -111,7 +111,11 @@ fn leave_null_device(
     streams: RangeInclusive<RawFd>,
     instead: impl FnOnce() -> Result<OwnedFd, Refusal>,
 ) -> Result<(), Refusal> {
-    let streams: Vec<RawFd> = streams.filter(|number| descriptors::is_null_device(*number)).collect();
+    let is_null = |number: RawFd| match descriptors::is_null_device(number) {
+        Ok(is_null) => Ok(is_null.then_some(number)),
+        Err(error) => Err(refusal(Layer::Hygiene, "look at a standard stream", &error)),
+    };
+    let streams: Vec<RawFd> = streams.filter_map(|number| is_null(number).transpose()).collect::<Result<_, _>>()?;
     if streams.is_empty() {
         return Ok(());
     }
