@@ -156,7 +156,7 @@ pub(crate) fn print(reports: &[Report]) -> String {
         }
         for (hole, (acts, count)) in &report.open {
             let acts: Vec<&str> = acts.iter().map(String::as_str).collect();
-            let _ = writeln!(text, "  being mended: {hole} ({count} times): {}", acts.join(", "));
+            let _ = writeln!(text, "  known to be open: {hole} ({count} times): {}", acts.join(", "));
         }
         for line in &report.unexpected {
             let _ = writeln!(text, "  UNEXPECTED: {line}");

@@ -392,9 +392,8 @@ impl<'a> World<'a> {
         match (on, self.profile.handed, self.profile.streams) {
             (On::Stream(0), ..) if self.tier == Tier::B && !self.profile.exec => Err(at(libc::ENXIO)),
             (On::Stream(0), ..) | (On::Stream(_), _, Streams::Null) => null(),
-            (On::Stream(_), _, Streams::Captured) => {
-                Err(Stop::Open("captured streams are pipes, which are opened anew"))
-            }
+            // Sockets, which cannot be opened.
+            (On::Stream(_), _, Streams::Captured) => Err(at(libc::ENXIO)),
             (On::Stream(_), _, Streams::Inherited) => judged("/dev/pts/0".as_ref()),
             (On::Handed, Handed::Nothing, _) => Err(at(ENOENT)),
             (On::Handed, Handed::File, _) => judged(&self.place.secret),
@@ -410,9 +409,8 @@ impl<'a> World<'a> {
             (On::Handed, Handed::Terminal, _) => judged("/dev/pts/0".as_ref()),
             // It is open for both.
             (On::Handed, Handed::Memory, _) => Ok(()),
-            (On::Handed, Handed::Pipe, _) if write => {
-                Err(Stop::Open("a handed end of a pipe is opened anew as the other"))
-            }
+            // Its mode says what it was handed over for.
+            (On::Handed, Handed::Pipe, _) if write => Err(at(EACCES)),
             (On::Handed, Handed::Pipe, _) => Ok(()),
         }
     }
