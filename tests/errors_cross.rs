@@ -8,7 +8,10 @@ use serde::{Deserialize, Serialize};
 
 /// The message of an error and those of its sources, outermost first.
 fn chain(error: &(dyn StdError + 'static)) -> Vec<String> {
-    let mut messages = vec![error.to_string()];
+    // Before the first stands which function it was.
+    let whole = error.to_string();
+    let mut messages =
+        vec![whole.split_once(" returned an error: ").map_or(whole.as_str(), |(_, said)| said).to_owned()];
     let mut source = error.source();
     while let Some(error) = source {
         messages.push(error.to_string());
@@ -101,7 +104,8 @@ fn an_error_with_sources_crosses_as_messages() {
     match fails_to_load() {
         Err(Load::Sandbox(Error::Function(error))) => {
             let [outer, inner] = &chain(&error)[..] else { panic!("two messages, not {:?}", chain(&error)) };
-            assert_eq!(outer, "cannot open /etc/passwd");
+            assert!(outer.starts_with("cannot open /etc/passwd"), "{outer}");
+            assert_eq!(error.message(), "cannot open /etc/passwd");
             assert!(inner.contains("os error"), "{inner}");
         }
         other => panic!("expected the function's own error, not {other:?}"),
@@ -129,7 +133,7 @@ fn function_error<T: fmt::Debug>(result: gaol::Result<T>) -> FunctionError {
     match result {
         Err(error @ Error::Function(_)) => {
             assert_eq!(error.outcome(), Outcome::Ran);
-            assert!(error.call().is_none());
+            assert_eq!(error.call().expect("the call that failed").file, "tests/errors_cross.rs");
             assert_eq!(error.output(), "");
             let Error::Function(error) = error else { unreachable!("matched above") };
             error
@@ -148,9 +152,13 @@ fn gaols_result_keeps_message_and_sources() {
 }
 
 #[test]
-fn an_error_of_the_function_reads_as_the_function_wrote_it() {
+fn an_error_of_the_function_names_the_function_and_says_what_it_said() {
     let error = fails_with_text().expect_err("the function's own error");
-    assert_eq!(error.to_string(), "plain words");
+    let (names, said) =
+        error.to_string().split_once(" returned an error: ").map(|(a, b)| (a.to_owned(), b.to_owned())).expect("both");
+    assert!(names.starts_with("`errors_cross::fails_with_text` (tests/errors_cross.rs:"), "{names}");
+    assert_eq!(said, "plain words");
+    assert_eq!(function_error(fails_with_text()).message(), "plain words");
     assert_eq!(chain(&error), ["plain words"]);
     let error = fails_by_function().expect_err("the function's own error");
     assert_eq!(chain(&error), ["cannot open twelve", "invalid digit found in string"]);
@@ -179,7 +187,7 @@ fn a_boxed_error_crosses() {
     };
     assert_eq!(messages(fails_boxed(0)), ["only words"]);
     assert_eq!(messages(fails_boxed(1))[0], "cannot open a box");
-    assert_eq!(fails_boxed_to_be_sent().expect_err("an error").to_string(), "only words");
+    assert!(fails_boxed_to_be_sent().expect_err("an error").to_string().ends_with(" returned an error: only words"));
 }
 
 #[test]
@@ -222,7 +230,7 @@ fn fails_at_length(bytes: usize) -> gaol::Result<()> {
 
 #[test]
 fn a_long_message_crosses_up_to_the_limit_of_replies() {
-    assert_eq!(function_error(fails_at_length(60_000)).to_string().len(), 60_000);
+    assert_eq!(function_error(fails_at_length(60_000)).message().len(), 60_000);
     match fails_at_length(70_000) {
         Err(Error::Protocol { problem: ProtocolProblem::Unable(reason), .. }) => {
             assert!(reason.contains("`reply = …`"), "{reason}");
@@ -267,4 +275,66 @@ fn returns_a_result_as_its_value(fails: bool) -> gaol::Result<Result<u8, Whole>>
 fn a_result_may_be_a_value() {
     assert_eq!(returns_a_result_as_its_value(true).expect("a call"), Err(Whole::Empty));
     assert_eq!(returns_a_result_as_its_value(false).expect("a call"), Ok(2));
+}
+
+#[sandboxed]
+fn fails_with_kind(kind: u8) -> gaol::Result<()> {
+    Err(match kind {
+        0 => std::io::Error::from_raw_os_error(libc::ENOSPC),
+        1 => std::io::Error::new(std::io::ErrorKind::UnexpectedEof, "too short"),
+        _ => std::io::Error::new(std::io::ErrorKind::PermissionDenied, "not mine"),
+    })?;
+    Ok(())
+}
+
+#[test]
+fn what_the_system_answered_crosses() {
+    let error = function_error(fails_by_question_mark());
+    assert!(matches!(error.raw_os_error(), Some(libc::ENOENT | libc::EACCES | libc::EPERM)), "{error:?}");
+    assert!(error.io_error_kind().is_some());
+    let error = function_error(fails_with_kind(0));
+    assert_eq!(
+        (error.raw_os_error(), error.io_error_kind()),
+        (Some(libc::ENOSPC), Some(std::io::ErrorKind::StorageFull))
+    );
+    let error = function_error(fails_with_kind(1));
+    assert_eq!((error.raw_os_error(), error.io_error_kind()), (None, Some(std::io::ErrorKind::UnexpectedEof)));
+    let error = function_error(fails_with_text());
+    assert_eq!((error.raw_os_error(), error.io_error_kind()), (None, None));
+    // Of one of the sources, too.
+    let Err(Load::Sandbox(Error::Function(error))) = fails_to_load() else { panic!("the function's own error") };
+    assert!(error.raw_os_error().is_some(), "{error:?}");
+}
+
+#[test]
+fn an_answer_that_a_sandbox_gives_is_told_apart() {
+    let denied = function_error(fails_with_kind(2)).to_string();
+    assert!(denied.ends_with("a sandboxed function may do what its profile lists, and nothing else"), "{denied}");
+    let other = function_error(fails_with_kind(0)).to_string();
+    assert!(!other.contains("profile"), "{other}");
+}
+
+/// README's programs turn errors of their own into gaol's with `?`.
+#[test]
+fn what_never_reached_a_child_has_not_run() {
+    fn own() -> gaol::Result<String> {
+        Ok(std::fs::read_to_string("/nonexistent")?)
+    }
+    let error = own().expect_err("there is no such file");
+    assert_eq!(error.outcome(), Outcome::NotRun);
+    assert!(error.call().is_none());
+    assert_eq!(fails_by_question_mark().expect_err("nothing is granted").outcome(), Outcome::Ran, "the control");
+}
+
+#[test]
+fn who_unwraps_an_error_reads_what_to_do() {
+    for error in [
+        fails_with_text().expect_err("an error"),
+        fails_by_function().expect_err("an error"),
+        Error::from(std::io::Error::other("the application's own")),
+    ] {
+        assert!(format!("{error:?}").starts_with(&error.to_string()), "{error:?}");
+    }
+    let text = format!("{:?}", fails_by_function().expect_err("an error"));
+    assert!(text.ends_with("\n  caused by: invalid digit found in string"), "{text}");
 }

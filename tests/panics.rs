@@ -82,7 +82,7 @@ fn error_names_function_and_message() {
 #[test]
 fn error_shows_no_control_characters_of_the_output() {
     let text = panics(5).expect_err("a panic").to_string();
-    let (_, printed) = text.split_once("it printed: ").expect("the panic's own words on standard error");
+    let (_, printed) = text.split_once(" panicked at ").expect("the panic's own words");
     assert!(!printed.contains('\u{1b}') && !printed.contains('\0'), "{printed:?}");
 }
 
@@ -263,4 +263,32 @@ fn hook_of_the_application_does_not_run() {
     }));
     assert_eq!(panicked(panics(0)).0, "a plain message");
     assert!(!RAN.load(std::sync::atomic::Ordering::Relaxed));
+}
+
+#[test]
+fn what_a_panic_says_is_said_once() {
+    let text = panics(0).expect_err("a panic").to_string();
+    assert_eq!(text.matches("a plain message").count(), 1, "{text}");
+    assert!(!text.contains("RUST_BACKTRACE"), "{text}");
+    let text = prints_and_panics().expect_err("a panic").to_string();
+    assert_eq!(text.matches("after both").count(), 1, "{text}");
+    assert!(text.contains("it printed: ") && text.contains("to standard error"), "{text}");
+}
+
+/// A path of a registry is as long as it says little.
+#[test]
+fn a_panic_in_a_crate_is_told_from_the_crate_on() {
+    #[sandboxed]
+    fn panics_in_std(at: usize) -> gaol::Result<u8> {
+        Ok(String::from("short").remove(at) as u8)
+    }
+    #[sandboxed]
+    fn panics_in_a_crate() -> gaol::Result<()> {
+        let _ = image::DynamicImage::new_rgb8(2, 2).crop_imm(0, 0, 1, 1).to_rgb8().get_pixel(5, 5).0;
+        Ok(())
+    }
+    for error in [panics_in_std(9).expect_err("a panic"), panics_in_a_crate().expect_err("a panic")] {
+        let text = error.to_string();
+        assert!(!text.contains("/registry/") && !text.contains("/rustc/"), "{text}");
+    }
 }

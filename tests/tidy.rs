@@ -185,3 +185,59 @@ fn each_line_about_serde_names_a_test_that_is_there() {
     }
     assert!(count > 40, "the tables are found: {count} rows");
 }
+
+/// The names of the variants of an enum, as its source declares them.
+fn variants(source: &str, declaration: &str) -> Vec<String> {
+    let (_, body) = source.split_once(declaration).expect("the enum is declared there");
+    let body = body.split("\n}").next().unwrap_or_default();
+    let names = body.lines().filter_map(|line| line.strip_prefix("    "));
+    let names = names.filter(|line| line.starts_with(|first: char| first.is_ascii_uppercase()));
+    names
+        .map(|line| line.split(|letter: char| !letter.is_alphanumeric()).next().unwrap_or_default().to_owned())
+        .collect()
+}
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+#[test]
+fn documents_name_every_error_and_every_key() {
+    let errors = variants(&read("gaol/src/error.rs"), "pub enum Error {");
+    assert!(errors.len() > 15, "{errors:?}");
+    let readme = read("README.md");
+    let table =
+        readme.split("## Errors").nth(1).expect("README has the section").split("\n## ").next().unwrap_or_default();
+    for error in &errors {
+        assert!(table.contains(&format!("`{error}`")), "README's table of errors lacks `{error}`");
+    }
+    let keys = variants(&read("gaol-macros/src/ast.rs"), "pub(crate) enum Key {");
+    assert!(keys.len() > 15, "{keys:?}");
+    let attribute = read("gaol-macros/src/lib.rs");
+    for key in keys {
+        // `FileSize` is written `file_size`.
+        let mut name = String::new();
+        for letter in key.chars() {
+            if letter.is_uppercase() && !name.is_empty() {
+                name.push('_');
+            }
+            name.push(letter.to_ascii_lowercase());
+        }
+        assert!(
+            readme.contains(&format!("| `{name}` |")) || readme.contains(&format!("`{name}`")),
+            "README lacks the key `{name}`"
+        );
+        assert!(attribute.contains(&format!("`{name}`")), "the attribute's documentation lacks the key `{name}`");
+    }
+}
+
+#[test]
+fn documents_name_every_layer_that_there_is() {
+    let layers = variants(&read("gaol/src/support.rs"), "pub enum Layer {");
+    assert_eq!(layers.len(), 6, "{layers:?}");
+    let page = read("gaol/src/lib.rs");
+    for layer in layers {
+        let name = layer.to_lowercase();
+        assert!(page.to_lowercase().contains(&name), "the crate's page does not name the layer {name}");
+    }
+}

@@ -125,10 +125,14 @@ use crate::report::Report;
 /// * `&str`, `&[T]`, `&Path`, `&OsStr`, `&CStr` and `&T` are sent by value and lent to the body.
 /// * What serde's attributes come to is in `docs/serde.md` in the repository: a type that cannot be read as it was written is an error of the
 ///   call, which names parameter and type.
-/// * An `E` that is not serde's crosses as its message and those of its sources.
+/// * `&mut T` and `&mut [T]` are sent, and come back if the function returns `Ok`.
+/// * Descriptors (`File`, sockets, pipes) are sent as such.
+/// * An `E` that implements serde's traits comes back as it was returned. Any other comes back as its `From<gaol::Error>` makes it of a
+///   `gaol::Error::Function`, which has its message, those of its sources, and the errno and kind of an `io::Error`. So an enum of your own loses
+///   its variant (`ImageError::Decode` arrives as `ImageError::Sandbox`): derive `Serialize` and `Deserialize` for it to keep it.
 /// * Parameters may be patterns, `mut`, or `_`, and may have a `#[cfg]`.
 ///
-/// What cannot cross is a compile error that says what to write instead: generics, lifetimes, `impl Trait`, `self`, `&mut T`,
+/// What cannot cross is a compile error that says what to write instead: generics, lifetimes, `impl Trait`, `self`,
 /// borrows inside another type (`Option<&str>`), pointers, trait objects, `const`, `async`, `unsafe` and `extern` functions.
 ///
 /// # Other attributes

@@ -15,7 +15,7 @@ use serde::Serialize;
 use serde::de::{DeserializeOwned, Error as _};
 
 use crate::entry::{Entry, Purpose, Reply, Request};
-use crate::error::{Error, FunctionError};
+use crate::error::{Error, FunctionError, Words};
 use crate::sys::shared::SharedReader;
 use crate::wire::codec::{self, Aside, Budget, DecodeError, EncodeError, Reader, Set, Writer};
 use crate::wire::descriptors::HandingOut;
@@ -154,7 +154,7 @@ pub trait CodecError<E> {
 
 impl<E: std::error::Error + 'static> CodecError<E> for &ErrorType<E> {
     fn codec(&self) -> ErrorCodec<E> {
-        ErrorCodec { encode: |error, cap| words(FunctionError::from_error(error).messages(), cap), decode: only_words }
+        ErrorCodec { encode: |error, cap| words(&FunctionError::words(error), cap), decode: only_words }
     }
 }
 
@@ -171,15 +171,15 @@ impl<E: Display + 'static> CodecDisplay<E> for ErrorType<E> {
                 // The boxes of the standard library are not errors themselves, but hold one.
                 let any: &dyn std::any::Any = error;
                 if let Some(error) = any.downcast_ref::<Box<dyn std::error::Error + Send + Sync>>() {
-                    return words(FunctionError::from_error(error.as_ref()).messages(), cap);
+                    return words(&FunctionError::words(error.as_ref()), cap);
                 }
                 if let Some(error) = any.downcast_ref::<Box<dyn std::error::Error>>() {
-                    return words(FunctionError::from_error(error.as_ref()).messages(), cap);
+                    return words(&FunctionError::words(error.as_ref()), cap);
                 }
                 // anyhow and eyre print the whole chain in this form; what knows no chain prints its message again.
                 let (message, chain) = (error.to_string(), format!("{error:#}"));
                 let rest = chain.strip_prefix(&message).and_then(|rest| rest.strip_prefix(": "));
-                words(std::iter::once(message.as_str()).chain(rest).collect(), cap)
+                words(&Words::new(std::iter::once(message.as_str()).chain(rest).map(ToOwned::to_owned).collect()), cap)
             },
             decode: only_words,
         }
@@ -193,8 +193,8 @@ fn only_words<E>(_bytes: &[u8], _budget: Budget) -> Result<E, DecodeError> {
     Err(DecodeError::custom("an error of this type crosses in words only"))
 }
 
-fn words(messages: Vec<&str>, cap: u64) -> Reply {
-    reply(Kind::FailedInWords, cap, |writer| writer.value(&messages))
+fn words(words: &Words, cap: u64) -> Reply {
+    reply(Kind::FailedInWords, cap, |writer| writer.value(words))
 }
 
 /// Encodes a reply behind room for its header.
@@ -336,7 +336,7 @@ pub(crate) fn rehearse(request: Request<'_>) -> Reply {
         |reader| reader.value(),
         |(number, text)| Ok(*number + text.len() as u64),
         |value, _, writer| writer.value(value),
-        ErrorCodec { encode: |error, cap| words(vec![&error.to_string()], cap), decode: only_words },
+        ErrorCodec { encode: |error, cap| words(&Words::new(vec![error.to_string()]), cap), decode: only_words },
     )
 }
 
@@ -373,8 +373,8 @@ pub(crate) fn understand<R: Returned>(
     let meaning = match kind {
         Kind::Returned => read_beside(&payload, aside, descriptors, budget, read).map(Meaning::Value),
         Kind::Failed => (errors.decode)(&payload, budget).map(Meaning::FunctionError),
-        Kind::FailedInWords => codec::decode_within::<Vec<String>>(&payload, budget)
-            .map(|messages| Meaning::Words(FunctionError::from_messages(messages))),
+        Kind::FailedInWords => codec::decode_within::<Words>(&payload, budget)
+            .map(|words| Meaning::Words(FunctionError::from_words(words))),
         other => return Meaning::Undecodable(DecodeError::custom(format_args!("a {other:?} frame is no result"))),
     };
     meaning.unwrap_or_else(|error| match error {

@@ -13,6 +13,7 @@ use std::time::Duration;
 pub(crate) use self::function::printable;
 
 pub use self::function::FunctionError;
+pub(crate) use self::function::Words;
 pub use self::problem::{PathProblem, ProgramProblem, ProtocolProblem, Unsupported, Violation};
 pub use self::profile::ProfileError;
 
@@ -22,7 +23,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// Why a sandboxed call gave no value.
 ///
 /// Ask [`outcome`](Error::outcome) first: it says whether the function ran.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     // Not run: the call can be repeated once the cause is gone.
@@ -117,7 +118,7 @@ pub enum Error {
 
     // Stopped: the function began, and something ended it.
     /// The function panicked.
-    #[error("{call} panicked{}: {}{}", at(location), printable(message), call.printed())]
+    #[error("{call} panicked{}: {}{}", at(location), printable(message), call.printed_before(location, message))]
     Panicked {
         /// The function, and what it printed.
         call: Box<Call>,
@@ -238,6 +239,8 @@ impl Error {
             | Self::Start { .. }
             | Self::Busy { .. }
             | Self::Profile(_) => Outcome::NotRun,
+            // What the application made of an error of its own never reached a child.
+            Self::Function(error) if error.call().is_none() => Outcome::NotRun,
             Self::Panicked { .. } | Self::Result { .. } | Self::Function(_) => Outcome::Ran,
             Self::Killed { .. }
             | Self::Exited { .. }
@@ -250,7 +253,7 @@ impl Error {
         }
     }
 
-    /// The call that failed. `None` for the function's own error, and for that of a profile made by hand.
+    /// The call that failed. `None` for an error of the application's own, and for that of a profile made by hand.
     #[must_use]
     pub fn call(&self) -> Option<&Call> {
         match self {
@@ -273,7 +276,8 @@ impl Error {
             | Self::Lost { call, .. }
             | Self::Result { call, .. }
             | Self::Protocol { call, .. } => Some(call),
-            Self::Function(_) | Self::Profile(_) => None,
+            Self::Function(error) => error.call(),
+            Self::Profile(_) => None,
         }
     }
 
@@ -288,6 +292,29 @@ impl Error {
         let error = error.into();
         Self::Function(FunctionError::from_error(error.as_ref()))
     }
+}
+
+/// What [`Display`](fmt::Display) says, with the sources: for whoever unwraps a call.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        with_sources(self, f)
+    }
+}
+
+/// An error and its sources, each in a line.
+fn with_sources(error: &dyn std::error::Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(f, "{error}")?;
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    let mut said = error.to_string();
+    for cause in causes {
+        let cause = cause.to_string();
+        // Some errors say what their source says.
+        if !said.ends_with(&cause) {
+            write!(f, "\n  caused by: {}", printable(&cause))?;
+        }
+        said = cause;
+    }
+    Ok(())
 }
 
 impl From<ProfileError> for Error {
@@ -352,9 +379,24 @@ impl Call {
     }
 }
 
+impl Call {
+    /// The same without what the standard library printed of a panic, which the error says itself.
+    fn printed_before(&self, location: &Option<String>, message: &str) -> String {
+        const NOTE: &str = "note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace\n";
+        let Some(location) = location else { return self.printed() };
+        let said = format!(" panicked at {location}:\n{message}\n");
+        let found =
+            self.output.find(&said).and_then(|at| Some((self.output[..at].rfind("thread '")?, at + said.len())));
+        let Some((begin, end)) = found else { return self.printed() };
+        let (before, after) = (&self.output[..begin], &self.output[end..]);
+        let output = format!("{}{}", before.trim_end(), after.strip_prefix(NOTE).unwrap_or(after));
+        Self { output, ..self.clone() }.printed()
+    }
+}
+
 impl fmt::Display for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` ({}:{})", self.function, self.file, self.line)
+        write!(f, "`{}` ({}:{})", self.function, short(self.file), self.line)
     }
 }
 
@@ -390,7 +432,14 @@ impl std::error::Error for Unprepared {
 }
 
 fn at(location: &Option<String>) -> String {
-    location.as_ref().map(|location| format!(" at {}", printable(location))).unwrap_or_default()
+    location.as_ref().map(|location| format!(" at {}", printable(short(location)))).unwrap_or_default()
+}
+
+/// A path of a source file from where its reader knows it: the crate of a registry, or the standard library.
+fn short(path: &str) -> &str {
+    let in_registry = path.split_once("/registry/src/").and_then(|(_, rest)| Some(rest.split_once('/')?.1));
+    let in_std = || path.strip_prefix("/rustc/").and_then(|rest| Some(rest.split_once('/')?.1));
+    in_registry.or_else(in_std).unwrap_or(path)
 }
 
 fn limit_in_bytes(limit: Option<u64>) -> String {
@@ -411,7 +460,6 @@ pub(crate) fn remedy_for(error: &io::Error) -> &'static str {
         Some(libc::ENFILE) => "; the whole system is out of open files (fs.file-max)",
         Some(libc::EAGAIN) => "; the limit on processes (RLIMIT_NPROC or a pids cgroup) is reached",
         Some(libc::ENOMEM) => "; the system is out of memory",
-        Some(libc::ENOENT) => "; gaol starts children from /proc/self/exe: mount /proc",
         _ => "",
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::error::Unsupported;
-use crate::plan::{Reason, Refusal};
+use crate::plan::{Need, Reason, Refusal};
 use crate::profile::{AddressPattern, Operation, Profile};
 use crate::support::Layer;
 
@@ -21,7 +21,7 @@ pub(crate) fn unsupported(profile: &Profile, refusal: &Refusal) -> Unsupported {
         layer: refusal.layer(),
         step: format!("{}{object}", refusal.step),
         errno: (refusal.errno != 0).then_some(refusal.errno),
-        remedy: remedy(profile, refusal),
+        remedy: remedy(refusal).to_owned(),
     }
 }
 
@@ -37,69 +37,164 @@ pub(crate) fn operation_of(profile: &Profile, refusal: &Refusal) -> String {
                     .path()
                     .is_some_and(|path| path == object || std::fs::canonicalize(path).is_ok_and(|path| path == object))
         })
-        .or_else(|| {
-            // A need that is not about one object is named by the first operation that has it.
-            operations.iter().find(|operation| match operation {
-                Operation::FileWriteAll(_) => {
-                    refusal.step.contains("`write`") || refusal.step.contains("file operations")
-                }
-                Operation::ProcessExec(_) => {
-                    refusal.step.contains("program") || refusal.step.contains("file operations")
-                }
-                Operation::NetworkInbound(_) => refusal.object.contains("listen"),
-                Operation::NetworkOutbound(address) => {
-                    matches!(address, AddressPattern::LocalSocket(_)) && refusal.step.contains("file operations")
-                }
-                _ => refusal.step.contains("file operations"),
-            })
-        })
+        // A need that is not about one object is named by the first operation that has it.
+        .or_else(|| operations.iter().find(|operation| has(operation, refusal.need)))
         .map(ToString::to_string)
         .unwrap_or_default()
 }
 
-/// What to do about it.
-fn remedy(profile: &Profile, refusal: &Refusal) -> String {
-    let is_about = |wanted: fn(&Operation) -> bool| {
-        let named = operation_of(profile, refusal);
-        profile.allowed_operations().iter().any(|operation| wanted(operation) && operation.to_string() == named)
-    };
-    match (refusal.layer(), refusal.reason) {
-        (_, Reason::Canary) => "gaol refuses to run anything under a layer that does not hold; please report this".to_owned(),
-        (_, Reason::Reserved) => {
-            "reserve less before `main` (an allocator, a sanitizer, a large static), write more for `memory`, or `memory = \"none\"` to \
-             lift the limit".to_owned()
+/// Whether an operation has this need.
+fn has(operation: &Operation, need: Need) -> bool {
+    let is_program = matches!(operation, Operation::ProcessExec(_));
+    let is_inbound = matches!(operation, Operation::NetworkInbound(_));
+    match need {
+        Need::Files => match operation {
+            Operation::NetworkOutbound(address) => matches!(address, AddressPattern::LocalSocket(_)),
+            _ => !is_inbound,
+        },
+        Need::Write => matches!(operation, Operation::FileWriteAll(_)),
+        Need::ProgramMetadata | Need::ProgramSignals | Need::CountProcesses | Need::CountThreadsOfPrograms => {
+            is_program
         }
-        (Layer::Seccomp, Reason::Operation) => {
-            "open the socket in the application: another security module (Yama, for one) keeps its children apart".to_owned()
+        Need::AskAboutListeners | Need::LookAtListeners => is_inbound,
+        // They name their object, or are no operation's.
+        Need::Layer
+        | Need::Metadata
+        | Need::TcpPorts
+        | Need::UdpPorts
+        | Need::UnixSocket
+        | Need::UnixSocketBesideDirectory
+        | Need::CountThreads => false,
+    }
+}
+
+/// What to do about it: by what was needed, then by what the kernel answered.
+fn remedy(refusal: &Refusal) -> &'static str {
+    match (refusal.need, refusal.layer(), refusal.reason) {
+        (_, _, Reason::Canary) => {
+            return "gaol refuses to run anything under a layer that does not hold; please report this";
         }
-        (_, Reason::Operation) if matches!(refusal.errno, libc::EACCES | libc::EPERM) => {
-            "the child has the application's uid and gid but none of its capabilities: let those reach it".to_owned()
+        (_, _, Reason::Reserved) => {
+            return "reserve less before `main` (an allocator, a sanitizer, a large static), write more for `memory`, or `memory = \"none\"` to lift the limit";
         }
-        (Layer::Namespaces, Reason::Operation) if is_about(|operation| matches!(operation, Operation::ProcessExec(_))) => {
-            "without namespaces add `metadata = \"/\"`, which leaves all metadata visible to the program".to_owned()
+        (Need::LookAtListeners, ..) => {
+            return "open the socket in the application and pass it in: another security module (Yama, for one) keeps its children apart";
         }
-        (Layer::Namespaces, Reason::Operation) => {
-            "without namespaces write `read = …` for the path, or `metadata = \"/\"` to leave all metadata visible".to_owned()
+        (Need::AskAboutListeners, ..) if refusal.errno == libc::EBUSY => {
+            return concat!(
+                "the kernel allows one filter that asks around a process, and this one is inside another's already (of a container ",
+                "runtime, a debugger or a sandbox): listen in the application and pass the socket in, or start the application outside of it"
+            );
         }
-        (Layer::Landlock, Reason::Operation) if refusal.step.contains("UDP") => {
+        (Need::AskAboutListeners, ..) => {
+            return "listen in the application and pass the socket in, or use a kernel with seccomp user notification (Linux 5.5)";
+        }
+        (Need::CountThreads, ..) => {
+            return "write `threads = 1`, or `threads = \"none\"` to lift the limit";
+        }
+        (Need::CountThreadsOfPrograms, ..) => {
+            return "write `threads = \"none\"` to lift the limit, or run the program outside of the filter that is around this process";
+        }
+        (Need::CountProcesses, ..) => {
+            return "mount /proc where the application runs, of a kernel with CONFIG_PROC_CHILDREN: a program's processes are counted there";
+        }
+        _ => {}
+    }
+    match (refusal.need, refusal.layer(), refusal.reason) {
+        (_, _, Reason::Operation) if matches!(refusal.errno, libc::EACCES | libc::EPERM) => {
+            "the child has the application's uid and gid but none of its capabilities: let those reach it"
+        }
+        (Need::ProgramMetadata, ..) => {
+            "without namespaces add `metadata = \"/\"`, which leaves all metadata visible to the program"
+        }
+        (Need::Metadata, ..) => {
+            "without namespaces write `read = …` for the path, or `metadata = \"/\"` to leave all metadata visible"
+        }
+        (Need::UdpPorts, ..) => {
             "write `\"all\"` to leave every address open, use a newer kernel, or do it in the application and pass what comes of it"
-                .to_owned()
         }
-        (Layer::Landlock, Reason::Operation) if refusal.step.contains("Unix sockets in") => {
-            "name single files instead of the directory, or use a newer kernel".to_owned()
+        (Need::UnixSocketBesideDirectory, ..) => "name single files instead of the directory, or use a newer kernel",
+        (_, Layer::Landlock, Reason::Operation) => {
+            "use a newer kernel, or do it in the application and pass what comes of it"
         }
-        (Layer::Landlock, Reason::Operation) => {
-            "use a newer kernel, or do it in the application and pass what comes of it".to_owned()
-        }
-        (Layer::Landlock, _) if refusal.errno == libc::E2BIG => {
+        (_, Layer::Landlock, _) => without_landlock(refusal.errno),
+        (_, Layer::Seccomp, _) => "use a kernel with CONFIG_SECCOMP_FILTER",
+        _ => "see `gaol::support()` for what this system gives",
+    }
+}
+
+/// Where Landlock itself was refused.
+fn without_landlock(errno: i32) -> &'static str {
+    match errno {
+        libc::E2BIG => {
             "a process can be under 16 Landlock rulesets, inherited ones included; activate fewer profiles, or begin in fewer sandboxes"
-                .to_owned()
         }
-        (Layer::Landlock, _) => {
-            "boot a kernel with Landlock (5.13 or later, `landlock` in the `lsm=` list), or name no files and pass what they hold".to_owned()
+        libc::EOPNOTSUPP => {
+            "the kernel has Landlock, and it is turned off: add `landlock` to the `lsm=` list of its command line, or name no files and pass what they hold"
         }
-        (Layer::Limits, Reason::Operation) => "write `threads = 1`, or `threads = \"none\"` to lift the limit".to_owned(),
-        (Layer::Seccomp, _) => "use a kernel with CONFIG_SECCOMP_FILTER".to_owned(),
-        _ => "see `gaol::support()` for what this system gives".to_owned(),
+        libc::EPERM | libc::EACCES => {
+            "a seccomp filter around this process (of a container or a service manager) refuses Landlock's system calls: allow landlock_create_ruleset, \
+             landlock_add_rule and landlock_restrict_self there, or name no files and pass what they hold"
+        }
+        _ => {
+            "boot a kernel with Landlock (5.13 or later), and let no filter around this process refuse its system calls, or name no files and pass what \
+             they hold"
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+    use crate::sys::{own_refusal, refusal};
+
+    fn advice(layer: Layer, need: Need, reason: Reason, errno: i32) -> &'static str {
+        let refusal = refusal(layer, "a step", &io::Error::from_raw_os_error(errno)).needed_for(need);
+        remedy(&Refusal { reason, ..refusal })
+    }
+
+    #[test]
+    fn advice_follows_from_what_was_needed_and_what_the_kernel_answered() {
+        for (layer, need, reason, errno, says, not) in [
+            // An outer filter; the kernel may well have Landlock.
+            (Layer::Landlock, Need::Files, Reason::Layer, libc::EPERM, "seccomp filter around", "boot"),
+            (Layer::Landlock, Need::Files, Reason::Layer, libc::EOPNOTSUPP, "`lsm=`", "filter"),
+            (Layer::Landlock, Need::Files, Reason::Layer, libc::ENOSYS, "boot a kernel", "lsm="),
+            (Layer::Landlock, Need::Layer, Reason::Layer, libc::E2BIG, "16 Landlock rulesets", "boot"),
+            (Layer::Limits, Need::CountProcesses, Reason::Operation, libc::ENOENT, "/proc", "threads"),
+            (Layer::Limits, Need::CountProcesses, Reason::Operation, libc::EACCES, "/proc", "uid"),
+            (Layer::Limits, Need::CountThreads, Reason::Operation, libc::EBUSY, "`threads = 1`", "Yama"),
+            (
+                Layer::Limits,
+                Need::CountThreadsOfPrograms,
+                Reason::Operation,
+                libc::EBUSY,
+                "threads = \"none\"",
+                "threads = 1",
+            ),
+            (Layer::Seccomp, Need::AskAboutListeners, Reason::Operation, libc::EBUSY, "one filter", "Yama"),
+            (Layer::Seccomp, Need::LookAtListeners, Reason::Operation, libc::EPERM, "Yama", "uid"),
+            (Layer::Landlock, Need::UdpPorts, Reason::Operation, 0, "`\"all\"`", "boot"),
+            (Layer::Landlock, Need::UnixSocketBesideDirectory, Reason::Operation, 0, "single files", "boot"),
+            (Layer::Namespaces, Need::ProgramMetadata, Reason::Operation, 0, "metadata = \"/\"", "read"),
+            (Layer::Namespaces, Need::Metadata, Reason::Operation, 0, "read = …", "program"),
+        ] {
+            let advice = advice(layer, need, reason, errno);
+            assert!(advice.contains(says), "{layer:?} {need:?} {errno}: {advice}");
+            assert!(!advice.contains(not), "{layer:?} {need:?} {errno}: {advice}");
+        }
+    }
+
+    #[test]
+    fn words_in_a_step_decide_nothing() {
+        let told = "`write` needs UDP ports, file operations, a program and Unix sockets in a directory";
+        let refusal = own_refusal(Layer::Landlock, told, String::new(), Reason::Layer);
+        let plain = own_refusal(Layer::Landlock, "a step", String::new(), Reason::Layer);
+        assert_eq!(remedy(&refusal), remedy(&plain));
+        let mut profile = Profile::NOTHING;
+        profile.operations_mut().push(Operation::SystemInfoRead);
+        assert_eq!(operation_of(&profile, &refusal), "");
     }
 }

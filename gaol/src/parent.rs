@@ -149,7 +149,7 @@ impl Prepared {
         match meaning {
             Meaning::Value(value) => Ok(value),
             Meaning::FunctionError(error) => Err(error),
-            Meaning::Words(error) => Err(Error::Function(error).into()),
+            Meaning::Words(error) => Err(Error::Function(error.returned_by(describe(call.entry))).into()),
             Meaning::Undecodable(problem) if problem.is_of_type() => {
                 Err(Error::Result { call: call.call(), problem: problem.to_string() }.into())
             }

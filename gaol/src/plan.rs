@@ -294,6 +294,40 @@ pub(crate) struct Refusal {
     /// 0 where the kernel answered nothing: the refusal is gaol's own.
     pub(crate) errno: i32,
     pub(crate) reason: Reason,
+    pub(crate) need: Need,
+}
+
+/// What the profile needs the refused step for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Need {
+    /// The layer, whatever the profile.
+    Layer,
+    /// To judge any file.
+    Files,
+    /// To judge what is written.
+    Write,
+    /// To keep metadata apart from contents.
+    Metadata,
+    TcpPorts,
+    UdpPorts,
+    /// To keep one Unix socket apart from others.
+    UnixSocket,
+    /// The same where a directory is granted that may hold others.
+    UnixSocketBesideDirectory,
+    /// To keep a program from metadata.
+    ProgramMetadata,
+    /// To keep the signals of a program inside.
+    ProgramSignals,
+    /// To count the processes of a program.
+    CountProcesses,
+    /// To count threads.
+    CountThreads,
+    /// The same of a program, which one thread does not limit.
+    CountThreadsOfPrograms,
+    /// To be asked about sockets that are to listen.
+    AskAboutListeners,
+    /// To look at a socket that is to listen.
+    LookAtListeners,
 }
 
 /// What a refusal means for what to do next.
@@ -314,6 +348,12 @@ pub(crate) enum Reason {
 }
 
 impl Refusal {
+    /// The same, with what the step was needed for.
+    #[must_use]
+    pub(crate) fn needed_for(self, need: Need) -> Self {
+        Self { need, ..self }
+    }
+
     pub(crate) fn layer(&self) -> Layer {
         Layer::ALL.get(usize::from(self.layer)).copied().unwrap_or(Layer::Hygiene)
     }

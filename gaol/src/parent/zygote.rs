@@ -71,7 +71,10 @@ impl Zygote {
         let deadline = Instant::now() + SETUP_TIME;
         let (control, theirs) = socket_pair(SocketType::SEQPACKET).map_err(NotStarted::at("socketpair"))?;
         let (errors, errors_of_child) = io::pipe().map_err(NotStarted::at("pipe2"))?;
-        let null = std::fs::File::options().write(true).open("/dev/null").map_err(NotStarted::at("open /dev/null"))?;
+        let null = std::fs::File::options()
+            .write(true)
+            .open("/dev/null")
+            .map_err(NotStarted::at("open /dev/null, which every child needs"))?;
         // An application may have closed its standard streams, so that these have their numbers.
         let lifted = |fd: OwnedFd| above_streams(fd).map_err(NotStarted::at("fcntl(F_DUPFD_CLOEXEC)"));
         let (stdin, stdout, stderr) = (theirs, lifted(null.into())?, lifted(errors_of_child.into())?);
@@ -84,7 +87,7 @@ impl Zygote {
             .stdout(Stdio::from(stdout))
             .stderr(Stdio::from(stderr))
             .spawn()
-            .map_err(NotStarted::at("start /proc/self/exe"))?;
+            .map_err(NotStarted::at("start /proc/self/exe, for which /proc must be mounted"))?;
         // The zygote leaves its starter behind at once; there may be someone else who reaps, or nobody who may.
         let mut starter = Starter(started);
         let greeted = greet(&control, deadline);

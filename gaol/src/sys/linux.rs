@@ -29,7 +29,7 @@ use std::sync::LazyLock;
 
 use seccompiler::BpfProgram;
 
-use crate::plan::{Grant, Kind, Plan, Ports, Reason, Refusal};
+use crate::plan::{Grant, Kind, Need, Plan, Ports, Reason, Refusal};
 use crate::support::{Layer, Layers};
 
 use self::groundwork::Groundwork;
@@ -201,8 +201,13 @@ pub(crate) fn narrow(plan: &Plan, mapped: u64, report: sigsys::Report) -> Result
 fn asking_refusal(plan: &Plan, error: &std::io::Error) -> Refusal {
     let step = "seccomp(SECCOMP_FILTER_FLAG_NEW_LISTENER)";
     let refusal = match (plan.counted_threads(), plan.judged_listeners()) {
-        (Some(threads), _) => refusal_for(Layer::Limits, step, format!("threads = {threads}"), error),
-        (None, _) => refusal_for(Layer::Seccomp, step, "`listen`".to_owned(), error),
+        (Some(threads), _) => {
+            let need = if plan.runs_programs() { Need::CountThreadsOfPrograms } else { Need::CountThreads };
+            refusal_for(Layer::Limits, step, format!("threads = {threads}"), error).needed_for(need)
+        }
+        (None, _) => {
+            refusal_for(Layer::Seccomp, step, "`listen`".to_owned(), error).needed_for(Need::AskAboutListeners)
+        }
     };
     if refusal.reason == Reason::Layer { Refusal { reason: Reason::Operation, ..refusal } } else { refusal }
 }
@@ -276,11 +281,12 @@ fn requirements(plan: &Plan, abi: landlock::Abi) -> Result<(), Refusal> {
     }
     // Files are judged by Landlock in both tiers: a private root hides what is not granted, but cannot tell `metadata` from `read`.
     if plan.has_paths() && abi.version < 1 {
-        return Err(abi.refusal("file operations need Landlock"));
+        return Err(abi.refusal("file operations need Landlock").needed_for(Need::Files));
     }
     // Before ABI 3 a file that may only be read could be truncated by one that may write elsewhere; a read-only mount stops that.
     if plan.writes() && !plan.has_private_root() && abi.version < 3 {
-        return Err(Refusal { reason: Reason::Operation, ..abi.refusal("`write` needs Landlock ABI 3 or namespaces") });
+        let refusal = abi.refusal("`write` needs Landlock ABI 3 or namespaces").needed_for(Need::Write);
+        return Err(Refusal { reason: Reason::Operation, ..refusal });
     }
     judged_ports(plan, abi)?;
     local_sockets(plan, abi)?;
@@ -295,7 +301,8 @@ fn requirements(plan: &Plan, abi: landlock::Abi) -> Result<(), Refusal> {
             "keep metadata apart from contents",
             grant.path().display().to_string(),
             Reason::Operation,
-        ));
+        )
+        .needed_for(Need::Metadata));
     }
     Ok(())
 }
@@ -313,7 +320,8 @@ fn judged_ports(plan: &Plan, abi: landlock::Abi) -> Result<(), Refusal> {
             && abi.version < needed
         {
             let step = format!("telling {} ports apart needs Landlock ABI {needed}", protocol.to_uppercase());
-            let have = abi.refusal(&step);
+            let need = if protocol == "tcp" { Need::TcpPorts } else { Need::UdpPorts };
+            let have = abi.refusal(&step).needed_for(need);
             let object = format!("{key} = \"{protocol}:{port}\"");
             return Err(Refusal {
                 reason: Reason::Operation,
@@ -335,18 +343,23 @@ fn local_sockets(plan: &Plan, abi: landlock::Abi) -> Result<(), Refusal> {
     }
     // A directory may hold other sockets, now or later.
     let directory = plan.grants.iter().find(|grant| grant.kind == Kind::Directory);
-    let step = match directory {
-        _ if !plan.has_private_root() => "telling Unix sockets apart needs namespaces or Landlock ABI 9".to_owned(),
+    let (step, need) = match directory {
+        _ if !plan.has_private_root() => {
+            ("telling Unix sockets apart needs namespaces or Landlock ABI 9".to_owned(), Need::UnixSocket)
+        }
         Some(directory) => {
-            format!("telling Unix sockets in {} apart needs Landlock ABI 9", directory.path().display())
+            let directory = directory.path().display();
+            let step = format!("telling Unix sockets in {directory} apart needs Landlock ABI 9");
+            (step, Need::UnixSocketBesideDirectory)
         }
         None if !plan.network.is_empty() && abi.version < 6 => {
-            "keeping abstract Unix sockets away needs Landlock ABI 6 where there is a network".to_owned()
+            let step = "keeping abstract Unix sockets away needs Landlock ABI 6 where there is a network";
+            (step.to_owned(), Need::UnixSocket)
         }
         None => return Ok(()),
     };
     let object = socket.path().display().to_string();
-    Err(Refusal { reason: Reason::Operation, object, ..abi.refusal(&step) })
+    Err(Refusal { reason: Reason::Operation, object, ..abi.refusal(&step).needed_for(need) })
 }
 
 /// Programs have no handler of gaol's that could answer for what filters cannot see.
@@ -356,17 +369,20 @@ fn programs(plan: &Plan, abi: landlock::Abi) -> Result<(), Refusal> {
     if !plan.has_private_root() {
         if !plan.sees_everything() {
             let step = "keep metadata from a program";
-            return Err(own_refusal(Layer::Namespaces, step, object(), Reason::Operation));
+            let refusal = own_refusal(Layer::Namespaces, step, object(), Reason::Operation);
+            return Err(refusal.needed_for(Need::ProgramMetadata));
         }
         if abi.version < 6 {
             let step = "keeping a program's signals inside needs namespaces or Landlock ABI 6";
-            return Err(Refusal { reason: Reason::Operation, object: object(), ..abi.refusal(step) });
+            let refusal = abi.refusal(step).needed_for(Need::ProgramSignals);
+            return Err(Refusal { reason: Reason::Operation, object: object(), ..refusal });
         }
     }
     if plan.family_limit().is_some() || !plan.has_private_root() {
         let list = "/proc/thread-self/children";
         std::fs::metadata(list).map_err(|error| Refusal {
             reason: Reason::Operation,
+            need: Need::CountProcesses,
             ..refusal_for(Layer::Limits, &format!("count a program's processes by {list}"), object(), &error)
         })?;
     }
@@ -385,12 +401,12 @@ pub(crate) fn refusal_for(layer: Layer, step: &str, object: String, error: &std:
         libc::EMFILE | libc::ENFILE | libc::ENOMEM | libc::EAGAIN | libc::ETOOMANYREFS => Reason::Resources,
         _ => Reason::Layer,
     };
-    Refusal { layer: layer as u8, step: step.to_owned(), object, errno, reason }
+    Refusal { layer: layer as u8, step: step.to_owned(), object, errno, reason, need: Need::Layer }
 }
 
 /// A refusal that is gaol's own.
 pub(crate) fn own_refusal(layer: Layer, step: &str, object: String, reason: Reason) -> Refusal {
-    Refusal { layer: layer as u8, step: step.to_owned(), object, errno: 0, reason }
+    Refusal { layer: layer as u8, step: step.to_owned(), object, errno: 0, reason, need: Need::Layer }
 }
 
 #[cfg(test)]

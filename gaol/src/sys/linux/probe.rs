@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketType};
 
 use super::{own_refusal, refusal_for};
-use crate::plan::{Plan, Reason, Refusal};
+use crate::plan::{Need, Plan, Reason, Refusal};
 use crate::support::Layer;
 
 /// Tries what no profile of this shape allows. Whatever succeeds is a layer that was entered and does not hold.
@@ -48,6 +48,7 @@ pub(crate) fn answered_canaries(plan: &Plan) -> Result<(), Refusal> {
             let step = "look at sockets that are to listen: pidfd_getfd";
             Err(Refusal {
                 reason: Reason::Operation,
+                need: Need::LookAtListeners,
                 ..refusal_for(Layer::Seccomp, step, "listen".to_owned(), &errno.into())
             })
         }
