@@ -1,6 +1,6 @@
 //! The rules of acts that make hundreds of calls, and of those that use something up.
 
-use libc::{EAGAIN, EMFILE, ENOMEM, ENOPROTOOPT, EPERM};
+use libc::{EAGAIN, EMFILE, ENOMEM, EPERM};
 
 use super::super::options::{self, Sweep};
 use super::super::resources::ResourceAct;
@@ -30,8 +30,6 @@ pub(crate) fn table(class: Class, number: i32, world: &World<'_>) -> Rule {
                 ("SYS_connect", profile.net != Net::Nobody),
                 ("SYS_bind", world.binds().is_ok()),
                 ("SYS_listen", profile.listen),
-                ("SYS_accept", profile.listen),
-                ("SYS_recvmmsg", world.names_whom_it_sends_to().is_ok()),
             ];
             let granted: Vec<&str> = grants.iter().filter(|(_, granted)| *granted).map(|(name, _)| *name).collect();
             others.extend(named(&granted));
@@ -75,8 +73,10 @@ pub(crate) fn sweep(act: Sweep, number: i32, world: &World<'_>) -> Rule {
             }
         }
         Sweep::Protocols if udp => others.extend(kinds(&[(2, 0), (2, 17)])),
-        Sweep::SetOptions if udp => others.push(("(6, 30)".into(), Some(ENOPROTOOPT))),
-        Sweep::GetOptions if unix => others.extend(kinds(&[(1, 17)])),
+        // Broadcasts and groups, of which a socket of IPv6 alone has some.
+        Sweep::SetOptions if udp => {
+            others.extend(kinds(&[(1, 6), (0, 32), (0, 33), (0, 34), (0, 35), (0, 36), (0, 49)]));
+        }
         _ => {}
     }
     let refused = number == EPERM || act == Sweep::SpreadingProtections;
