@@ -17,6 +17,28 @@ use gaol::{Layer, sandboxed};
 
 use support::alone::Alone;
 
+/// What the machine is called, and its domain.
+#[sandboxed]
+fn names() -> gaol::Result<(String, String)> {
+    let system = rustix::system::uname();
+    let text = |name: &std::ffi::CStr| name.to_string_lossy().into_owned();
+    Ok((text(system.nodename()), text(system.domainname())))
+}
+
+#[test]
+fn the_machines_name_is_not_told_where_there_are_namespaces() {
+    Alone::new("the_machines_name_is_not_told_where_there_are_namespaces").run(|| {
+        if gaol::support().has(Layer::Namespaces) {
+            assert_eq!(names().expect("a call"), ("localhost".to_owned(), "(none)".to_owned()));
+        }
+        let system = rustix::system::uname();
+        let _guard = gaol::controls::without(&[Layer::Namespaces]);
+        // The control, and what SECURITY.md says of uname(2).
+        assert_eq!(names().expect("a call").0.as_bytes(), system.nodename().to_bytes());
+        assert_eq!(rustix::system::uname().nodename(), system.nodename(), "the machine keeps its name");
+    });
+}
+
 type Variables = Vec<(OsString, OsString)>;
 
 fn variables() -> Variables {

@@ -51,6 +51,9 @@ pub(crate) struct Prepared {
 /// Makes the namespaces that the process was forked into its own.
 pub(crate) fn isolate(ids: Ids) -> Result<(), Refusal> {
     map_ids(ids)?;
+    // What the machine is called is nobody's to know in here. A name that every program can look up stands in for it.
+    rustix::system::sethostname(b"localhost").map_err(refused("sethostname"))?;
+    rustix::system::setdomainname(b"(none)").map_err(refused("setdomainname"))?;
     rustix::mount::mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)
         .map_err(refused("mount(MS_REC | MS_PRIVATE)"))
 }
