@@ -3,6 +3,7 @@
 mod function;
 mod problem;
 mod profile;
+mod text;
 
 use std::fmt;
 use std::io;
@@ -10,7 +11,8 @@ use std::num::NonZero;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub(crate) use self::function::printable;
+use self::text::Harmless;
+pub(crate) use self::text::printable;
 
 pub use self::function::FunctionError;
 pub(crate) use self::function::Words;
@@ -106,7 +108,7 @@ pub enum Error {
         source: Option<io::Error>,
     },
     /// No worker was to be had at this moment.
-    #[error("{call}: no worker to be had: {step}: {source}{}", remedy_for(source))]
+    #[error("{call}: no worker to be had: {}: {source}{}", Harmless(step), remedy_for(source))]
     Start {
         /// The function.
         call: Box<Call>,
@@ -118,7 +120,7 @@ pub enum Error {
 
     // Stopped: the function began, and something ended it.
     /// The function panicked.
-    #[error("{call} panicked{}: {}{}", at(location), printable(message), call.printed_before(location, message))]
+    #[error("{call} panicked{}: {}{}", at(location), Harmless(message), call.printed_before(location, message))]
     Panicked {
         /// The function, and what it printed.
         call: Box<Call>,
@@ -176,7 +178,7 @@ pub enum Error {
         limit: Duration,
     },
     /// The application's own system calls failed while the call was under way.
-    #[error("{call}: lost touch with the worker: {step}: {source}{}", remedy_for(source))]
+    #[error("{call}: lost touch with the worker: {}: {source}{}", Harmless(step), remedy_for(source))]
     Lost {
         /// The function, and what it printed.
         call: Box<Call>,
@@ -375,7 +377,7 @@ impl Call {
         while !text.is_char_boundary(start) {
             start += 1;
         }
-        format!("; it printed: {}\"{}\"", if start > 0 { "…" } else { "" }, text[start..].escape_debug())
+        format!("; it printed: {}{:?}", if start > 0 { "…" } else { "" }, Harmless(&text[start..]))
     }
 }
 
@@ -432,7 +434,7 @@ impl std::error::Error for Unprepared {
 }
 
 fn at(location: &Option<String>) -> String {
-    location.as_ref().map(|location| format!(" at {}", printable(short(location)))).unwrap_or_default()
+    location.as_ref().map(|location| format!(" at {}", Harmless(short(location)))).unwrap_or_default()
 }
 
 /// A path of a source file from where its reader knows it: the crate of a registry, or the standard library.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 
 use super::Call;
+use super::text::Harmless;
 
 /// An error that a function returned, and that is not sent as a value: its message, those of its sources, and what the system answered, all as told by
 /// the child.
@@ -114,6 +115,19 @@ impl FunctionError {
         Self { answer, ..outermost }
     }
 
+    /// The message and those of its sources, outermost first, **as the child said them**: what a terminal takes for commands may be among it.
+    /// [`Display`](fmt::Display) and [`Debug`] escape that.
+    #[must_use]
+    pub fn messages(&self) -> Vec<&str> {
+        let mut messages = vec![self.message.as_str()];
+        let mut source = self.source.as_deref();
+        while let Some(cause) = source {
+            messages.push(&cause.message);
+            source = cause.source.as_deref();
+        }
+        messages
+    }
+
     /// The same, as a call returned it.
     pub(crate) fn returned_by(self, call: Call) -> Self {
         Self { call: Some(Box::new(call)), ..self }
@@ -154,8 +168,8 @@ impl FunctionError {
 
 impl fmt::Display for FunctionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(call) = &self.call else { return f.write_str(&printable(&self.message)) };
-        write!(f, "{call} returned an error: {}", printable(&self.message))?;
+        let Some(call) = &self.call else { return Harmless(&self.message).fmt(f) };
+        write!(f, "{call} returned an error: {}", Harmless(&self.message))?;
         if self.may_be_a_denial() {
             f.write_str("; a sandboxed function may do what its profile lists, and nothing else")?;
         }
@@ -174,16 +188,4 @@ impl std::error::Error for FunctionError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.source.as_deref().map(|source| source as _)
     }
-}
-
-/// What a child says, made harmless for a terminal: control characters but line ends and tabs are escaped.
-pub(crate) fn printable(text: &str) -> String {
-    let harmless = |character: char| !character.is_control() || matches!(character, '\n' | '\t');
-    text.chars()
-        .map(
-            |character| {
-                if harmless(character) { character.to_string() } else { character.escape_default().to_string() }
-            },
-        )
-        .collect()
 }

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::io;
 
-use super::function::printable;
 use super::remedy_for;
+use super::text::Harmless;
 pub use crate::program::ProgramProblem;
 use crate::support::Layer;
 
@@ -97,7 +97,7 @@ pub struct Violation {
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.syscall {
-            Some(name) => write!(f, "the system call {name}, which its profile does not allow"),
+            Some(name) => write!(f, "the system call {}, which its profile does not allow", Harmless(name)),
             None => f.write_str("a system call that its profile does not allow"),
         }
     }
@@ -143,9 +143,9 @@ pub enum ProtocolProblem {
     #[error("the child closed its channel without one")]
     Closed,
     /// The payload does not decode as the function's result.
-    #[error("it does not decode: {0}")]
+    #[error("it does not decode: {}", Harmless(.0))]
     Decode(String),
     /// The worker could not serve the call; what it says of it.
-    #[error("{}", printable(.0))]
+    #[error("{}", Harmless(.0))]
     Unable(String),
 }
