@@ -445,3 +445,36 @@ fn a_literal_is_one_file_and_no_directory() {
         }
     });
 }
+
+#[sandboxed(exec = ["/bin/sh", "/usr/bin/timeout", "/bin/sleep"], metadata = seen, time = "100s", cpu = limit)]
+fn uses_time(seen: &[String], limit: Duration, script: &str) -> gaol::Result<Ran> {
+    ran(Command::new("/bin/sh").env("PATH", "/bin:/usr/bin").arg("-c").arg(script))
+}
+
+#[test]
+fn cpu_time_is_the_sum_over_the_function_and_its_programs() {
+    as_each_user("cpu_time_is_the_sum_over_the_function_and_its_programs", || {
+        // Ten programs, each of which uses less than all of them may.
+        let one = "timeout -s KILL 0.7 sh -c 'while :; do :; done'";
+        let many = one.replace("0.7", "20");
+        let ten = format!("i=0; while [ $i -lt 10 ]; do {one}; i=$((i+1)); done; exit 5");
+        in_each_tier(|namespaces| {
+            for script in
+                [&ten, &format!("for i in 1 2 3 4 5 6; do ({many} &); done; sleep 60"), &format!("trap '' CHLD; {ten}")]
+            {
+                let begun = Instant::now();
+                let limit = Duration::from_millis(1500);
+                let result = uses_time(&seen(namespaces), limit, script);
+                assert!(
+                    matches!(&result, Err(Error::CpuExceeded { limit: told, .. }) if *told == limit),
+                    "{script}: {result:?}"
+                );
+                assert!(begun.elapsed() > Duration::from_millis(700), "{:?}: it has used that", begun.elapsed());
+                assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+            }
+            // The control: with enough for all of them.
+            let (code, ..) = uses_time(&seen(namespaces), Duration::from_secs(60), &ten).expect("a call");
+            assert_eq!(code, 5);
+        });
+    });
+}

@@ -25,7 +25,7 @@ impl Profile {
     /// * The working directory is the command's (or the application's) where the profile allows to look at it, else `/`.
     /// * Of the descriptors only the three standard streams are passed on.
     /// * Of the limits, `time`, `cpu` (in whole seconds), `memory`, `files`, `threads` and `file_size` hold; `threads` counts the threads
-    ///   of all processes that the program starts together, the others hold for each process. A program that runs out of `time`, or has
+    ///   of all processes that the program starts together, and `cpu` what they use together; the others hold for each process. A program that runs out of `time`, or has
     ///   started too many others, is killed by SIGKILL.
     ///
     /// # How it ends

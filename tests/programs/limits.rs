@@ -70,6 +70,39 @@ pub(super) fn a_program_that_uses_up_its_cpu_time_gets_sigxcpu() {
     });
 }
 
+/// Ten programs one after the other, each of which uses seven tenths of a second, less than it may.
+const TEN: &str =
+    "i=0; while [ $i -lt 10 ]; do timeout -s KILL 0.7 sh -c 'while :; do :; done'; i=$((i+1)); done; exit 5";
+
+#[test]
+pub(super) fn cpu_time_is_the_sum_over_all_programs() {
+    in_each_tier(|tier| {
+        let operations = || [exec("/bin/sh"), exec("/usr/bin/timeout"), exec("/bin/sleep")];
+        let with =
+            |seconds| limited(profile(tier, operations()), |limits| limits.cpu = Some(Duration::from_secs(seconds)));
+        let shell = |profile: &Profile, script: &str| {
+            let begun = Instant::now();
+            let mut command = profile.command("/bin/sh");
+            (run(command.env("PATH", "/bin:/usr/bin").args(["-c", script])).0, begun.elapsed())
+        };
+        // One after the other, beside each other, and in the background, left to whoever adopts them.
+        for script in [
+            TEN,
+            "for i in 1 2 3 4 5 6 7 8 9 10; do timeout -s KILL 20 sh -c 'while :; do :; done' & done; wait; exit 5",
+            "for i in 1 2 3 4 5 6 7 8 9 10; do (timeout -s KILL 20 sh -c 'while :; do :; done' &); done; sleep 60; exit 5",
+            // What ignores SIGCHLD waits for nobody, and nothing is left to it.
+            &format!("trap '' CHLD; {TEN}"),
+        ] {
+            let (end, took) = shell(&with(2), script);
+            assert_eq!(end, End::Signal(libc::SIGXCPU), "{script}");
+            assert!(took > Duration::from_millis(900), "{took:?}: it has used two seconds");
+            assert!(took < Duration::from_secs(40), "{took:?}");
+        }
+        // The control: with enough for all of them it ends as it likes.
+        assert_eq!(shell(&with(60), TEN).0, End::Exit(5));
+    });
+}
+
 #[test]
 pub(super) fn memory_is_bounded() {
     let much = (64 << 20).to_string();

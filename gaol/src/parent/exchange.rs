@@ -22,6 +22,7 @@ use crate::error::ProtocolProblem;
 use crate::message::Ended;
 use crate::sys::PROCESSORS;
 use crate::sys::clock::CpuClock;
+use crate::sys::family::{FamilyClock, INTERVAL};
 use crate::sys::shared::{self, Lane, Piece, SharedReader};
 use crate::wire::{HEADER, Header, Kind, descriptors, room};
 
@@ -96,8 +97,8 @@ pub(super) fn exchange(
         cpu: None,
     };
     if let Some(limit) = terms.cpu {
-        match CpuClock::of(worker.pidfd.as_fd()) {
-            Ok(clock) => {
+        match template.clock_of(worker) {
+            Ok(mut clock) => {
                 let begun = clock.now().unwrap_or_default();
                 exchange.cpu = Some(CpuWatch { clock, limit, begun, next: Instant::now() });
             }
@@ -122,8 +123,25 @@ pub(super) fn exchange(
     answer
 }
 
+/// What has used how much processor time.
+pub(super) enum Clock {
+    /// The worker, which starts no programs.
+    Worker(CpuClock),
+    /// All that a template has started, which is one call's.
+    Family(FamilyClock),
+}
+
+impl Clock {
+    fn now(&mut self) -> io::Result<Duration> {
+        match self {
+            Self::Worker(clock) => clock.now(),
+            Self::Family(clock) => Ok(clock.used()),
+        }
+    }
+}
+
 struct CpuWatch {
-    clock: CpuClock,
+    clock: Clock,
     limit: Duration,
     begun: Duration,
     next: Instant,
@@ -263,7 +281,10 @@ impl Exchange<'_> {
         }
         // No sooner than all processors together could use up what is left.
         let processors = u32::try_from(*PROCESSORS).unwrap_or(1);
-        watch.next = Instant::now() + ((watch.limit - used) / processors).max(Duration::from_millis(1));
+        let left = (watch.limit - used) / processors;
+        // What programs leave behind is looked for often: they may leave it to nobody.
+        let longest = if matches!(watch.clock, Clock::Family(_)) { INTERVAL } else { Duration::MAX };
+        watch.next = Instant::now() + left.min(longest).max(Duration::from_millis(1));
         Ok(None)
     }
 

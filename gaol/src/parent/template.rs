@@ -13,6 +13,7 @@ use rustix::process::Signal;
 use super::application::Application;
 use super::blank::{Blank, NoTemplate, failed};
 use super::disposal::ChildSocket;
+use super::exchange::Clock;
 use super::idleness::{self, Found, Watched};
 use super::patience::Pace;
 use super::wait::{receive_by, wait_readable};
@@ -22,7 +23,9 @@ use crate::message::{LONGEST, Purpose, Readiness, Spawned, Stay, Wanted};
 use crate::plan::{Plan, Stream};
 use crate::resolve::{Name, Resolved};
 use crate::support::{Layer, Layers};
+use crate::sys::clock::{CpuClock, process_of};
 use crate::sys::descriptors::{receive, send};
+use crate::sys::family::FamilyClock;
 use crate::sys::reopening;
 use crate::sys::shared::Lane;
 use crate::sys::{Entered, PROCESSORS, limits};
@@ -170,6 +173,18 @@ impl Drop for Template {
 }
 
 impl Template {
+    /// What tells how much processor time a call on `worker` takes, with the programs that it runs.
+    pub(super) fn clock_of(&self, worker: &Worker) -> io::Result<Clock> {
+        if !self.plan.runs_programs() {
+            return CpuClock::of(worker.pidfd.as_fd()).map(Clock::Worker);
+        }
+        // Who has programs serves one call, and what they leave behind comes to it where it is the first of a pid namespace, else to its
+        // keeper.
+        let process = process_of(self.pidfd.as_fd())?;
+        let family = FamilyClock::of_adopter(process, self.plan.has_private_root());
+        family.map(Clock::Family).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
     /// Has `zygote` fork a template, and waits until it is inside its layers.
     ///
     /// With `spares` workers stand ready after each call. With `at_once` the first is asked for together with the template.

@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::panic::AssertUnwindSafe;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
@@ -17,7 +17,7 @@ use super::{Failure, GO, NotStarted, Progress, open_null, step};
 use crate::message::{Ended, LONGEST};
 use crate::support::Layer;
 use crate::sys::descriptors::{receive, socket_pair};
-use crate::sys::family::{Family, INTERVAL};
+use crate::sys::family::{Family, FamilyClock, INTERVAL};
 use crate::sys::namespaces::Ids;
 use crate::sys::notify::Supervisor;
 use crate::sys::refusal;
@@ -57,7 +57,9 @@ pub(super) fn attend(
         // Whoever ends what got out of hand must get to it. Init has been forked already, and asks for nothing.
         signals::take_priority();
     }
+    let cpu = setup.plan.cpu_seconds.map(|seconds| (FamilyClock::of(init), Duration::from_secs(seconds)));
     let mut attendance = Attendance {
+        cpu,
         socket,
         started: Some(started),
         null,
@@ -95,6 +97,8 @@ struct Attendance<'a> {
     supervisor: Option<Supervisor>,
     /// The program and what it starts, where these are counted.
     family: Option<Family>,
+    /// What they use of the processors together, and how much they may.
+    cpu: Option<(FamilyClock, Duration)>,
 }
 
 /// What has something to say.
@@ -134,6 +138,9 @@ impl Attendance<'_> {
             if is_over || ready.abandoned || self.family.is_some_and(Family::is_too_large) {
                 return Ok(Ended::Killed(libc::SIGKILL));
             }
+            if self.cpu.as_mut().is_some_and(|(clock, limit)| clock.used() >= *limit) {
+                return Ok(Ended::Killed(libc::SIGXCPU));
+            }
             // Who knows that the program runs has a right to have it signalled: what tells the launcher so came first.
             if ready.signalled
                 && let Some(ended) = self.pass_on()
@@ -151,7 +158,7 @@ impl Attendance<'_> {
     fn wait(&self) -> Result<Ready, Failure> {
         let left = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         // A family is looked at from time to time.
-        let timeout = left.into_iter().chain(self.family.map(|_| INTERVAL)).min();
+        let timeout = left.into_iter().chain((self.family.is_some() || self.cpu.is_some()).then_some(INTERVAL)).min();
         let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
         // What is not there is stood in for by what is asked anyway.
         let asking = self.supervisor.as_ref().map_or(&self.socket, Supervisor::listener);

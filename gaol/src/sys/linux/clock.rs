@@ -9,6 +9,8 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::Duration;
 
+use rustix::process::Pid;
+
 /// CPU time used by all threads of a process.
 #[derive(Debug)]
 pub(crate) struct CpuClock(libc::clockid_t);
@@ -20,19 +22,9 @@ impl CpuClock {
     ///
     /// `NotFound` when the process is gone; what reading `/proc` gives otherwise.
     pub(crate) fn of(pidfd: BorrowedFd<'_>) -> io::Result<Self> {
-        // The kernel tells the process id, in this process's own pid namespace, only there.
-        let info =
-            std::fs::read_to_string(format!("/proc/self/fdinfo/{}", pidfd.as_raw_fd())).map_err(io::Error::other)?;
-        let pid = info
-            .lines()
-            .find_map(|line| line.strip_prefix("Pid:"))
-            .and_then(|pid| pid.trim().parse::<libc::pid_t>().ok())
-            .ok_or(io::ErrorKind::InvalidData)?;
-        if pid <= 0 {
-            return Err(io::ErrorKind::NotFound.into());
-        }
+        let pid = process_of(pidfd)?;
         // CPUCLOCK_SCHED of a whole process: the id is inverted and shifted by three (clock_getcpuclockid(3)).
-        Ok(Self((!pid << 3) | 2))
+        Ok(Self((!pid.as_raw_nonzero().get() << 3) | 2))
     }
 
     /// The time that the process has used.
@@ -49,4 +41,20 @@ impl CpuClock {
         let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
         Ok(Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0)))
     }
+}
+
+/// The process behind a pidfd, by its number.
+///
+/// # Errors
+///
+/// `NotFound` when the process is gone; what reading `/proc` gives otherwise.
+pub(crate) fn process_of(pidfd: BorrowedFd<'_>) -> io::Result<Pid> {
+    // The kernel tells the process id, in this process's own pid namespace, only there.
+    let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", pidfd.as_raw_fd())).map_err(io::Error::other)?;
+    let pid = info
+        .lines()
+        .find_map(|line| line.strip_prefix("Pid:"))
+        .and_then(|pid| pid.trim().parse::<libc::pid_t>().ok())
+        .ok_or(io::ErrorKind::InvalidData)?;
+    Pid::from_raw(pid).filter(|_| pid > 0).ok_or_else(|| io::ErrorKind::NotFound.into())
 }

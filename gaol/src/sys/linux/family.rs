@@ -4,9 +4,13 @@
 //! refuses one too many with EAGAIN. It does not bind uid 0, and without namespaces it counts the user's processes everywhere. So whoever
 //! stands outside of the sandbox looks from time to time as well.
 
+mod clock;
+
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
+
+pub(crate) use self::clock::FamilyClock;
 
 /// How often a family is looked at. A fork takes a tenth of a millisecond, so that one that got out of hand has grown by some hundreds.
 pub(crate) const INTERVAL: Duration = Duration::from_millis(10);
