@@ -230,7 +230,10 @@ fn fails_at_length(bytes: usize) -> gaol::Result<()> {
 
 #[test]
 fn a_long_message_crosses_up_to_the_limit_of_replies() {
-    assert_eq!(function_error(fails_at_length(60_000)).message().len(), 60_000);
+    let error = function_error(fails_at_length(60_000));
+    assert_eq!(error.message().len(), 60_000);
+    // What is shown of it is cut.
+    assert!(error.to_string().ends_with(&format!(" returned an error: {}…", "x".repeat(4096))), "{error}");
     match fails_at_length(70_000) {
         Err(Error::Protocol { problem: ProtocolProblem::Unable(reason), .. }) => {
             assert!(reason.contains("`reply = …`"), "{reason}");
