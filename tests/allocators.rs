@@ -92,6 +92,14 @@ fn limits_hold_and_threads_start_with_jemalloc_that_has_a_thread_in_the_applicat
 }
 
 #[test]
+fn limits_hold_and_threads_start_with_jemalloc_that_is_told_to_have_no_thread_in_children() {
+    let said = run(Command::new(programs().join("jemalloc_with_threads")));
+    assert!(said.contains("had 2 threads before it was a zygote") && said.contains("jemalloc_bg_thd"), "{said}");
+    assert!(said.contains("gaol::zygote_environment") && said.contains("_RJEM_MALLOC_CONF"), "{said}");
+    assert!(said.ends_with("limits hold, threads start\n"), "{said}");
+}
+
+#[test]
 fn limits_hold_and_threads_start_with_snmalloc() {
     holds_with("snmalloc", &[]);
 }

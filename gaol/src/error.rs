@@ -467,7 +467,7 @@ pub(crate) fn remedy_for(error: &io::Error) -> &'static str {
 }
 
 /// `SIGSEGV` and the like; `signal 42` for one without a name.
-fn signal_name(signal: i32) -> String {
+pub(crate) fn signal_name(signal: i32) -> String {
     let name = match signal {
         libc::SIGHUP => "SIGHUP",
         libc::SIGINT => "SIGINT",

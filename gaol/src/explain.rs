@@ -74,6 +74,9 @@ fn remedy(refusal: &Refusal) -> &'static str {
         (_, _, Reason::Canary) => {
             return "gaol refuses to run anything under a layer that does not hold; please report this";
         }
+        (_, _, Reason::Lethal) => {
+            return "a filter that the application is under (seccomp) kills who makes this system call; have it allow the call, or refuse it with an errno: what can be kept without it is kept then";
+        }
         (_, _, Reason::Reserved) => {
             return "reserve less before `main` (an allocator, a sanitizer, a large static), write more for `memory`, or `memory = \"none\"` to lift the limit";
         }

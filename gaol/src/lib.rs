@@ -125,7 +125,7 @@ pub use crate::error::{
 };
 pub use crate::init::init;
 pub use crate::manifest::profiles;
-pub use crate::parent::{max_workers, prepare, renew, set_max_workers, support};
+pub use crate::parent::{max_workers, prepare, renew, set_max_workers, shut_down, support, zygote_environment};
 pub use crate::profile::{
     AddressPattern, Limits, Operation, Output, PathPattern, Process, Profile, ProfilePath, RuleError,
     Violation as OnViolation, platform,

@@ -44,7 +44,11 @@ pub(crate) enum Greeting {
         build: Build,
     },
     /// Code that runs before `main` started threads: a fork would lose them.
-    Threads(u32),
+    Threads {
+        count: u32,
+        /// What they are called, as far as there is room.
+        names: Vec<String>,
+    },
     /// A step of starting failed.
     Failed {
         step: String,
@@ -72,6 +76,8 @@ pub(crate) struct Fork {
     pub(crate) asks: bool,
     /// Its workers may start processes.
     pub(crate) family: Option<Family>,
+    /// One has ended before it was ready: this one is to tell of each step before it takes it, and the zygote how it ended.
+    pub(crate) careful: bool,
 }
 
 /// What a template's workers may start.
@@ -93,6 +99,19 @@ pub(crate) enum Readiness {
     /// Every layer was entered. The template's pidfd comes with it.
     Ready(Entered),
     Refused(Refusal),
+    /// Of one that is careful: the step that it is about to take, and the index of its layer.
+    At {
+        layer: u8,
+        step: String,
+    },
+    /// The zygote's word about one that was careful: how it ended.
+    Ended([u8; Ended::BYTES]),
+}
+
+/// What the zygote says to a template whose filter asks: it sees who asks, or `/proc` hides them from it.
+pub(crate) mod verdict {
+    pub(crate) const SEEN: &[u8] = b"s";
+    pub(crate) const HIDDEN: &[u8] = b"h";
 }
 
 /// What a plan is for that an application sends to a template.

@@ -6,6 +6,7 @@ mod disposal;
 mod exchange;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
+mod host;
 mod idleness;
 mod mark;
 mod outgoing;
@@ -60,6 +61,7 @@ pub(crate) use self::outside::{let_go, rest, watch};
 pub use self::queue::{max_workers, set_max_workers};
 pub use self::support::support;
 pub(crate) use self::support::try_out;
+pub use self::zygote::zygote_environment;
 
 /// How many workers are tried. One that was killed while it stood ready is not the call's fault, nor are all of them.
 const ATTEMPTS: u32 = 100;
@@ -537,7 +539,7 @@ impl PendingCall {
                     path: refusal.object.into(),
                     problem: PathProblem::Changed,
                 },
-                Reason::Layer | Reason::Operation | Reason::Canary | Reason::Reserved => {
+                Reason::Layer | Reason::Operation | Reason::Canary | Reason::Reserved | Reason::Lethal => {
                     Error::Unsupported { call, unsupported: Box::new(explain::unsupported(&self.profile, &refusal)) }
                 }
             },
@@ -606,6 +608,24 @@ fn nonce() -> u64 {
 /// ```
 pub fn renew() {
     Application::end_all();
+}
+
+/// Ends every process that gaol has started for this one, and waits for their end, and for nothing else.
+///
+/// For an application that waits for all its children, and is the one that orphans come to: process number one of a container, or a subreaper
+/// (`PR_SET_CHILD_SUBREAPER`). gaol's first process (the zygote) leaves its parent at once, so it becomes such an application's child, and lives
+/// as long as that does. Call this before waiting; the zygote is reaped where it is this process's child.
+///
+/// Calls that are under way go on, and with them what they need, which ends after the last of them. The next call starts anew.
+///
+/// ```
+/// gaol::shut_down();
+/// // wait for all children
+/// ```
+pub fn shut_down() {
+    if !role::is_child() {
+        Application::shut_down_all();
+    }
 }
 
 /// Starts the zygote and the templates of every sandboxed function in the binary, so that the first calls are as fast as the rest, and

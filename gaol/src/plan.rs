@@ -39,6 +39,8 @@ pub(crate) struct Plan {
     pub(crate) narrows: bool,
     /// Another filter asks already, whose answers hold here too.
     pub(crate) answered: bool,
+    /// A filter that the application is under ends a process that asks for Landlock: there is none, then.
+    pub(crate) lethal_landlock: bool,
     /// Where descriptor 1 goes.
     pub(crate) stdout: Stream,
     /// Where descriptor 2 goes.
@@ -345,6 +347,8 @@ pub(crate) enum Reason {
     Canary,
     /// More memory was reserved before the call than the profile allows it.
     Reserved,
+    /// A filter that the application is under ends a process that takes the step.
+    Lethal,
 }
 
 impl Refusal {
@@ -367,7 +371,7 @@ impl Refusal {
     pub(crate) fn is_for_good(&self) -> bool {
         match self.reason {
             Reason::Changed | Reason::Resources => false,
-            Reason::Layer | Reason::Operation | Reason::Canary | Reason::Reserved => matches!(
+            Reason::Layer | Reason::Operation | Reason::Canary | Reason::Reserved | Reason::Lethal => matches!(
                 self.errno,
                 // 0: gaol's own.
                 0 | libc::EPERM

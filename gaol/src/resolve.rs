@@ -154,6 +154,7 @@ fn look_up(found: &mut Found<'_>, profile: &Profile, layers: Layers) -> Result<P
         reused: profile.process() == Process::Reused,
         narrows: false,
         answered: false,
+        lethal_landlock: false,
         stdout: stream(profile.stdout()),
         stderr: stream(profile.stderr()),
     })

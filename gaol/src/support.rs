@@ -79,7 +79,7 @@ pub enum Availability {
     Unavailable {
         /// The step that failed, in the kernel's words: `clone(CLONE_NEWUSER…)`.
         step: String,
-        /// What the kernel answered.
+        /// What the kernel answered; 0 where it answered nothing.
         errno: i32,
     },
 }
@@ -120,10 +120,20 @@ impl Support {
 
 impl fmt::Display for Support {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Where not even a child could be started, nothing is known of the layers.
+        if let Some((_, Availability::Unavailable { step, errno })) = self.layers.first()
+            && Layer::ALL.iter().all(|layer| !self.has(*layer))
+        {
+            let answer =
+                if *errno == 0 { String::new() } else { format!(": {}", std::io::Error::from_raw_os_error(*errno)) };
+            return writeln!(f, "no sandbox: {step}{answer}");
+        }
         writeln!(f, "tier {}, Landlock ABI {}", self.tier(), self.landlock_abi)?;
         for layer in Layer::ALL {
             match self.layer(layer) {
                 Availability::Available => writeln!(f, "{layer:<14}available")?,
+                // Nothing was asked of the kernel.
+                Availability::Unavailable { step, errno: 0 } => writeln!(f, "{layer:<14}unavailable: {step}")?,
                 Availability::Unavailable { step, errno } => {
                     writeln!(f, "{layer:<14}unavailable: {step}: {}", std::io::Error::from_raw_os_error(*errno))?;
                 }

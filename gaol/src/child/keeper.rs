@@ -17,14 +17,21 @@ use crate::sys::signals;
 use crate::sys::spawn::{self, Side, exit_now};
 
 /// From the fork to the end of the process. `zygote_lives` ends with the zygote, or when it lets go of the template.
-pub(super) fn main(socket: OwnedFd, asking: Option<OwnedFd>, ids: Ids, zygote: Pid, zygote_lives: OwnedFd) -> ! {
+pub(super) fn main(
+    socket: OwnedFd,
+    asking: Option<OwnedFd>,
+    ids: Ids,
+    zygote: Pid,
+    zygote_lives: OwnedFd,
+    careful: bool,
+) -> ! {
     let _ = rustix::thread::set_name(c"gaol-keeper");
     strays::adopt();
     let fence = Fence::around_descendants(zygote);
     let own = rustix::process::getpid();
     let template = match spawn::fork() {
         Ok(Side::Child) => {
-            let _ = std::panic::catch_unwind(|| template::main(socket, asking, ids, own));
+            let _ = std::panic::catch_unwind(|| template::main(socket, asking, ids, own, careful));
             exit_now(super::EXIT_BROKEN)
         }
         Ok(Side::Parent(template)) => template,

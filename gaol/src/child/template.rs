@@ -13,7 +13,8 @@ use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions};
 use super::judge;
 use super::worker::{self, Setup};
 use crate::message::{
-    EXPECTING, Ended, LONGEST, PlanHead, Purpose, Readiness, Spawned, Step, Wanted, Watch, send, worker_descriptor,
+    EXPECTING, Ended, LONGEST, PlanHead, Purpose, Readiness, Spawned, Step, Wanted, Watch, send, verdict,
+    worker_descriptor,
 };
 use crate::plan::{Plan, Reason, Refusal, Stream};
 use crate::support::Layer;
@@ -24,6 +25,7 @@ use crate::sys::namespaces::Ids;
 use crate::sys::seccomp::WorkerFilter;
 use crate::sys::shared::Lane;
 use crate::sys::spawn::{self, Side, exit_now};
+use crate::sys::steps;
 use crate::sys::{self, own_refusal, refusal};
 use crate::wire::codec;
 
@@ -33,7 +35,9 @@ const CONTROL: i32 = 3;
 const ASKING: i32 = 4;
 
 /// From the fork to the end of the process.
-pub(super) fn main(socket: OwnedFd, asking: Option<OwnedFd>, ids: Ids, zygote: Pid) -> ! {
+///
+/// One that is `careful` tells of each step before it takes it.
+pub(super) fn main(socket: OwnedFd, asking: Option<OwnedFd>, ids: Ids, zygote: Pid, careful: bool) -> ! {
     // The zygote's death is the template's, and the template's is its workers'. It may have died before that was said: a process in a
     // pid namespace of its own has no parent to see (and is killed by nobody else), elsewhere another one is the parent now.
     let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
@@ -42,7 +46,14 @@ pub(super) fn main(socket: OwnedFd, asking: Option<OwnedFd>, ids: Ids, zygote: P
     }
     let _ = rustix::thread::set_name(c"gaol-template");
     let Ok((control, asking)) = settle(socket, asking) else { exit_now(super::EXIT_BROKEN) };
-    match prepare(&control, asking, ids) {
+    if careful && let Ok(control) = control.try_clone() {
+        steps::tell(Some(Box::new(move |layer, step| {
+            let _ = send(&control, &Readiness::At { layer: layer as u8, step: step.to_owned() }, &[]);
+        })));
+    }
+    let prepared = prepare(&control, asking, ids);
+    steps::tell(None);
+    match prepared {
         Ok(prepared) => match serve(&control, &prepared) {
             Ok(never) => match never {},
             Err(_) => exit_now(super::EXIT_BROKEN),
@@ -131,7 +142,20 @@ impl Questions {
             .take()
             .ok_or_else(|| own_refusal(Layer::Limits, "have questions answered", String::new(), Reason::Layer))?;
         send(&asking, &Watch(sys::rules(plan)), &[listener.as_fd()])
-            .map_err(|error| refusal(Layer::Limits, "sendmsg(listener)", &error))
+            .map_err(|error| refusal(Layer::Limits, "sendmsg(listener)", &error))?;
+        let mut answer = [0; verdict::SEEN.len()];
+        let received = receive(asking.as_fd(), &mut answer, RecvFlags::empty())
+            .map_err(|error| refusal(Layer::Limits, "recvmsg(listener)", &error))?;
+        match &answer[..received.bytes] {
+            verdict::SEEN => Ok(()),
+            verdict::HIDDEN => Err(own_refusal(
+                Layer::Limits,
+                "count threads in /proc, which hides processes from their own user here (`hidepid`, or systemd's `ProtectProc=`)",
+                plan.counted_threads().map_or_else(String::new, |threads| format!("threads = {threads}")),
+                Reason::Operation,
+            )),
+            _ => Err(refusal(Layer::Limits, "recvmsg(listener)", &io::ErrorKind::UnexpectedEof.into())),
+        }
     }
 }
 

@@ -426,6 +426,14 @@ fn set_environment(variables: Vec<Variable>) {
     }
 }
 
+/// Takes out of the environment what was there for the start of the process only. In a zygote, before it forks.
+pub(super) fn forget_environment() {
+    for (name, _) in std::env::vars_os() {
+        // SAFETY: the process has one thread: the zygote has just counted them.
+        unsafe { std::env::remove_var(name) };
+    }
+}
+
 /// The call that is being served, for what reports from outside of it.
 static CURRENT: Mutex<Option<(u64, u64)>> = Mutex::new(None);
 /// Where the last panic of the serving thread was.

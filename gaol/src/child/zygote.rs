@@ -12,7 +12,7 @@ use rustix::pipe::PipeFlags;
 use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions};
 
 use super::{keeper, strays, template};
-use crate::message::{Asked, Family, Fork, Greeting, Hello, Readiness, WATCHING, Watch, send};
+use crate::message::{Asked, Ended, Family, Fork, Greeting, Hello, Readiness, WATCHING, Watch, send, verdict};
 use crate::plan::Refusal;
 use crate::support::Layer;
 use crate::sys::descriptors::{Maker, adopt, close_from, place, receive, socket_pair};
@@ -20,7 +20,7 @@ use crate::sys::family::{self, INTERVAL};
 use crate::sys::namespaces::Ids;
 use crate::sys::notify::{Rules, Supervisor};
 use crate::sys::spawn::{self, Side, exit_now};
-use crate::sys::{self, refusal, signals};
+use crate::sys::{self, refusal, signals, steps};
 use crate::wire::codec;
 
 /// The zygote's end of the socket to the application.
@@ -72,10 +72,15 @@ fn start(control: &OwnedFd) -> Result<Infallible, (&'static str, io::Error)> {
     std::mem::forget(place(null.as_fd(), 0).map_err(|error| ("dup3", error))?);
 
     let threads = threads().map_err(|error| ("count the threads in /proc/self/task", error))?;
-    if threads != 1 {
-        let _ = send(control, &Greeting::Threads(threads), &[]);
+    if threads.len() != 1 {
+        /// A name has 15 bytes at most, and a greeting is one message.
+        const MOST: usize = 16;
+        let count = u32::try_from(threads.len()).unwrap_or(u32::MAX);
+        let names = threads.into_iter().take(MOST).collect();
+        let _ = send(control, &Greeting::Threads { count, names }, &[]);
         exit_now(super::EXIT_BROKEN);
     }
+    super::worker::forget_environment();
     // Reparented at once, so that the application neither waits for it nor reaps it.
     match spawn::fork().map_err(|error| ("fork", error))? {
         Side::Parent(_) => exit_now(0),
@@ -146,7 +151,7 @@ fn serve(control: &OwnedFd, application: OwnedFd) -> Result<Infallible, (&'stati
             let (ended, asks) = (ready[at], ready[at + 1]);
             at += 2;
             if ended {
-                let _ = rustix::process::waitid(WaitId::PidFd(template.pidfd.as_fd()), WaitIdOptions::EXITED);
+                template.tell_end();
                 orphans |= template.is_orphaning();
             } else if asks {
                 template.answer();
@@ -242,6 +247,8 @@ struct Ward {
     /// Its keeper's word that the zygote lives, where a keeper stands in between: that is the process that the zygote knows then. Once this is
     /// closed the keeper is about to end all that it keeps.
     alive: Option<OwnedFd>,
+    /// Where it is said how it ended, of one that is careful: its own end of its control socket.
+    told: Option<OwnedFd>,
 }
 
 /// What answers for a template.
@@ -287,11 +294,28 @@ impl Ward {
         }
     }
 
+    /// Reaps it, and says how it ended where that was asked for.
+    fn tell_end(&self) {
+        let status = rustix::process::waitid(WaitId::PidFd(self.pidfd.as_fd()), WaitIdOptions::EXITED);
+        let (Some(told), Ok(Some(status))) = (&self.told, status) else { return };
+        let ended = match (status.exit_status(), status.terminating_signal()) {
+            (Some(code), _) => Ended::Exited(code),
+            (None, Some(signal)) => Ended::Killed(signal),
+            (None, None) => return,
+        };
+        let _ = send(told, &Readiness::Ended(ended.to_bytes()), &[]);
+    }
+
     fn answer(&mut self) {
         let answered = match &mut self.questions {
             Questions::None => return,
             Questions::Announced(socket) => match hear_watch(socket) {
                 Ok(supervisor) => {
+                    if let Some(supervisor) = &supervisor {
+                        let seen = if supervisor.sees(self.pid) { verdict::SEEN } else { verdict::HIDDEN };
+                        // It hears nothing only if it has ended.
+                        let _ = sys::descriptors::send(socket.as_fd(), seen, &[]);
+                    }
                     self.questions = supervisor.map_or(Questions::None, Questions::Answered);
                     return;
                 }
@@ -334,6 +358,14 @@ fn fork_template(request: Fork, socket: OwnedFd) -> Option<Ward> {
     } else {
         (Questions::None, None)
     };
+    if request.careful
+        && request.namespaces != 0
+        && let Some(signal) = kills(|| spawn::fork_into(request.namespaces))
+    {
+        let _ = send(&socket, &Readiness::Refused(steps::lethal(Layer::Namespaces, CLONE, signal)), &[]);
+        return None;
+    }
+    let told = if request.careful { socket.try_clone().ok() } else { None };
     // What programs start may be many, and is counted here: whoever counts must not wait for them.
     if request.family.is_some_and(|family| family.limit.is_some()) {
         signals::come_first();
@@ -354,16 +386,16 @@ fn fork_template(request: Fork, socket: OwnedFd) -> Option<Ward> {
                 Some((lives, alive)) => {
                     // Its last writer is to be the zygote.
                     drop(alive);
-                    keeper::main(socket, theirs, ids, zygote, lives)
+                    keeper::main(socket, theirs, ids, zygote, lives, request.careful)
                 }
-                None => template::main(socket, theirs, ids, zygote),
+                None => template::main(socket, theirs, ids, zygote, request.careful),
             });
             exit_now(super::EXIT_BROKEN)
         }
         Ok(Side::Parent(pid)) => {
             if let Ok(pidfd) = rustix::process::pidfd_open(pid, PidfdFlags::empty()) {
                 let alive = keeper.map(|(_, alive)| alive);
-                return Some(Ward { pidfd, pid, questions: ours, family: request.family, alive });
+                return Some(Ward { pidfd, pid, questions: ours, family: request.family, alive, told });
             }
             // Without a handle it could not be reaped later. The application sees the end of its socket.
             let _ = rustix::process::kill_process(pid, Signal::KILL);
@@ -377,17 +409,37 @@ fn fork_template(request: Fork, socket: OwnedFd) -> Option<Ward> {
     }
 }
 
+/// The step of entering namespaces.
+const CLONE: &str = "clone(CLONE_NEWUSER | CLONE_NEWNS | …)";
+
+/// The signal that ends a process which forks so: tried in one that is thrown away.
+fn kills(fork: impl FnOnce() -> io::Result<Side>) -> Option<i32> {
+    match spawn::fork().ok()? {
+        Side::Child => {
+            if let Ok(Side::Parent(pid)) = fork() {
+                let _ = rustix::process::waitid(WaitId::Pid(pid), WaitIdOptions::EXITED);
+            }
+            exit_now(0)
+        }
+        Side::Parent(pid) => {
+            rustix::process::waitid(WaitId::Pid(pid), WaitIdOptions::EXITED).ok()??.terminating_signal()
+        }
+    }
+}
+
 fn clone_refusal(namespaces: i32, error: &io::Error) -> Refusal {
     if namespaces == 0 {
         return refusal(Layer::Hygiene, "fork", error);
     }
     // ENOSPC is how user.max_user_namespaces refuses; EINVAL and ENOSYS are kernels built without one of them.
-    refusal(Layer::Namespaces, "clone(CLONE_NEWUSER | CLONE_NEWNS | …)", error)
+    refusal(Layer::Namespaces, CLONE, error)
 }
 
-fn threads() -> io::Result<u32> {
-    let count = std::fs::read_dir("/proc/self/task")?.count();
-    Ok(u32::try_from(count).unwrap_or(u32::MAX))
+/// The names of the threads of this process.
+fn threads() -> io::Result<Vec<String>> {
+    let tasks = std::fs::read_dir("/proc/self/task")?;
+    let name = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("comm")).unwrap_or_default();
+    tasks.map(|task| task.map(|task| name(task).trim_end().to_owned())).collect()
 }
 
 /// A template opens as many paths as its profile names.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak};
 use std::time::Instant;
 
@@ -53,6 +53,8 @@ pub(super) struct Application {
     owing: Mutex<Vec<Weak<Template>>>,
     /// What refused namespaces on this system, once something did.
     no_namespaces: OnceLock<Refusal>,
+    /// A filter that this process is under ends whoever asks for Landlock.
+    lethal_landlock: AtomicBool,
     /// Hears of changes on the way to many paths. Without one they are looked at.
     watcher: OnceLock<Option<Arc<Watcher>>>,
     /// Looks after the workers that are kept.
@@ -174,6 +176,7 @@ impl Application {
             blanks: Mutex::default(),
             owing: Mutex::default(),
             no_namespaces: OnceLock::new(),
+            lethal_landlock: AtomicBool::new(false),
             watcher: OnceLock::new(),
             attendant: Attendant::default(),
             possible: Mutex::default(),
@@ -185,6 +188,19 @@ impl Application {
         self.templates.write().unwrap_or_else(PoisonError::into_inner).clear();
         self.blanks.lock().unwrap_or_else(PoisonError::into_inner).clear();
         *self.zygote.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// The same, and waits for their end where no call is under way.
+    pub(super) fn shut_down_all() {
+        Self::all().for_each(Self::shut_down);
+    }
+
+    fn shut_down(&self) {
+        let zygote = self.zygote.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        self.end();
+        if let Some(zygote) = zygote.and_then(Arc::into_inner) {
+            zygote.end();
+        }
     }
 
     /// Lets go of what no call is using: templates with the workers that stand ready, and those that expect a call. False where there was
@@ -313,10 +329,12 @@ impl Application {
             writable.extend(profile);
         }
         let mut attempt = 0;
+        let mut careful = false;
         loop {
             attempt += 1;
-            let resolved =
+            let mut resolved =
                 resolve(profile, layers, writable, purpose == Purpose::Kind).map_err(Unavailable::Unresolved)?;
+            resolved.plan.lethal_landlock = self.lethal_landlock.load(Ordering::Relaxed);
             let zygote = if exec {
                 Arc::new(Zygote::start().map_err(Unavailable::NotStarted)?)
             } else {
@@ -336,12 +354,12 @@ impl Application {
                     }
                 }
             }
-            match Template::start(&zygote, resolved, spares, at_once) {
+            match Template::start(&zygote, resolved, spares, at_once, careful) {
                 Ok(template) => return Ok(template),
                 // Without namespaces the other layers carry the promise; what they cannot keep, they refuse.
                 Err(NoTemplate::Refused(refusal))
                     if refusal.layer() == Layer::Namespaces
-                        && refusal.reason == Reason::Layer
+                        && matches!(refusal.reason, Reason::Layer | Reason::Lethal)
                         && layers.has(Layer::Namespaces)
                         && purpose != Purpose::Probe =>
                 {
@@ -351,6 +369,12 @@ impl Application {
                         let _ = self.no_namespaces.set(refusal);
                     }
                 }
+                // What does not need Landlock does without; what does is refused.
+                Err(NoTemplate::Refused(refusal))
+                    if refusal.layer() == Layer::Landlock
+                        && refusal.reason == Reason::Lethal
+                        && purpose != Purpose::Probe
+                        && !self.lethal_landlock.swap(true, Ordering::Relaxed) => {}
                 Err(NoTemplate::Refused(refusal)) if refusal.is_worth_another_look() && attempt < ATTEMPTS => {}
                 Err(NoTemplate::Refused(refusal)) => {
                     // The zygote lives under the limits that the application had when it started it. They may be others now.
@@ -360,7 +384,18 @@ impl Application {
                     return Err(Unavailable::Refused(refusal));
                 }
                 Err(NoTemplate::NotStarted(error)) => return Err(Unavailable::NotStarted(error)),
-                Err(NoTemplate::NoZygote) if attempt < ATTEMPTS => self.forget_zygote(&zygote),
+                Err(NoTemplate::Ended) if !careful => careful = true,
+                Err(NoTemplate::Ended) => {
+                    return Err(Unavailable::NotStarted(NotStarted {
+                        step: "the template ended before it was ready".to_owned(),
+                        source: io::ErrorKind::UnexpectedEof.into(),
+                    }));
+                }
+                Err(NoTemplate::NoZygote) if attempt < ATTEMPTS => {
+                    // It may have ended at the fork.
+                    careful = true;
+                    self.forget_zygote(&zygote);
+                }
                 Err(NoTemplate::NoZygote) => {
                     return Err(Unavailable::NotStarted(NotStarted {
                         step: "the zygote ended again and again".to_owned(),

@@ -27,7 +27,9 @@ pub(super) struct Blank {
 
 impl Blank {
     /// Has `zygote` fork one for `plan`.
-    pub(super) fn ask(zygote: &Arc<Zygote>, plan: &Plan) -> Result<Self, NoTemplate> {
+    ///
+    /// One that is `careful` tells of its steps.
+    pub(super) fn ask(zygote: &Arc<Zygote>, plan: &Plan, careful: bool) -> Result<Self, NoTemplate> {
         let (control, theirs) = socket_pair(SocketType::SEQPACKET).map_err(failed("socketpair"))?;
         let request = Fork {
             namespaces: spawn::namespace_flags(plan),
@@ -35,6 +37,7 @@ impl Blank {
             family: plan
                 .runs_programs()
                 .then(|| Family { limit: plan.family_limit(), orphaned: !plan.has_private_root() }),
+            careful,
         };
         zygote.fork(request, &theirs).map_err(|_| NoTemplate::NoZygote)?;
         Ok(Self { control, zygote: Arc::clone(zygote), frame: None, since: Instant::now() })
@@ -42,7 +45,7 @@ impl Blank {
 
     /// Has `zygote` fork one that gets ready for a plan like this one. Nobody waits for it.
     pub(super) fn expect(zygote: &Arc<Zygote>, plan: &Plan) -> Result<Self, NoTemplate> {
-        let blank = Self::ask(zygote, plan)?;
+        let blank = Self::ask(zygote, plan, false)?;
         blank.send(Purpose::Expect, plan).map_err(failed("send the plan that is to be expected"))?;
         Ok(Self { frame: Some(plan.frame()), ..blank })
     }
@@ -87,6 +90,8 @@ pub(super) enum NoTemplate {
     NotStarted(NotStarted),
     /// The zygote is gone.
     NoZygote,
+    /// It ended before it was ready, and nobody knows why. One that is careful tells.
+    Ended,
 }
 
 /// A step that failed on the way.

@@ -7,7 +7,7 @@ use crate::plan::{Reason, Refusal};
 use crate::profile::Profile;
 use crate::resolve::{Unresolved, kind_of, stand_in};
 use crate::support::{Availability, Layer, Layers, Support};
-use crate::{explain, role, sys};
+use crate::{explain, role};
 
 /// Finds out what this system can enforce, by entering each layer in a child that is thrown away.
 ///
@@ -16,15 +16,10 @@ use crate::{explain, role, sys};
 pub fn support() -> Support {
     let mut layers = Layers::ALL;
     let mut found = Vec::new();
-    let abi = sys::landlock::abi();
-    if abi.version == 0 {
-        layers = layers.without(Layer::Landlock);
-        let step = "landlock_create_ruleset(LANDLOCK_CREATE_RULESET_VERSION)".to_owned();
-        found.push((Layer::Landlock, Availability::Unavailable { step, errno: abi.errno }));
-    }
+    let mut landlock_abi = 0;
     let nowhere = |step: String, errno: i32| Support {
         layers: Layer::ALL.map(|layer| (layer, Availability::Unavailable { step: step.clone(), errno })).to_vec(),
-        landlock_abi: abi.version,
+        landlock_abi: 0,
     };
     if role::is_child() || !role::has_entry_point() {
         return nowhere("start a child: this process has no entry point (`gaol::main!`, `gaol::init()`)".to_owned(), 0);
@@ -36,7 +31,16 @@ pub fn support() -> Support {
     }
     while found.len() < Layer::ALL.len() {
         match application.probe(&Profile::NOTHING, layers) {
-            Ok(_) => break,
+            Ok(template) => {
+                let entered = template.entered();
+                landlock_abi = entered.landlock_abi;
+                if landlock_abi == 0 && layers.has(Layer::Landlock) {
+                    let step = "landlock_create_ruleset(LANDLOCK_CREATE_RULESET_VERSION)".to_owned();
+                    let errno = entered.landlock_errno;
+                    found.push((Layer::Landlock, Availability::Unavailable { step, errno }));
+                }
+                break;
+            }
             Err(Unavailable::Refused(refusal)) if refusal.reason == Reason::Resources => {
                 return nowhere(refusal.step, refusal.errno);
             }
@@ -45,12 +49,15 @@ pub fn support() -> Support {
                 found.push((refusal.layer(), unavailable_layer(&refusal)));
             }
             Err(Unavailable::NotStarted(NotStarted { step, source })) => {
-                return nowhere(format!("{step}: {source}"), source.raw_os_error().unwrap_or(0));
+                return match source.raw_os_error() {
+                    Some(errno) => nowhere(step, errno),
+                    None => nowhere(format!("{step}: {source}"), 0),
+                };
             }
             Err(Unavailable::Unresolved(_)) => break,
         }
     }
-    Support { layers: found, landlock_abi: abi.version }
+    Support { layers: found, landlock_abi }
 }
 
 /// Enters `profile` in a child that is thrown away, and gives the layers that it entered.

@@ -18,8 +18,9 @@ use super::idleness::{self, Found, Watched};
 use super::patience::Pace;
 use super::wait::{receive_by, wait_readable};
 use super::watch::{Vigil, Watcher};
-use super::zygote::{SETUP_TIME, Zygote};
-use crate::message::{LONGEST, Purpose, Readiness, Spawned, Stay, Wanted};
+use super::zygote::{NotStarted, SETUP_TIME, Zygote};
+use crate::error::signal_name;
+use crate::message::{Ended, LONGEST, Purpose, Readiness, Spawned, Stay, Wanted};
 use crate::plan::{Plan, Stream};
 use crate::resolve::{Name, Resolved};
 use crate::support::{Layer, Layers};
@@ -28,7 +29,7 @@ use crate::sys::descriptors::{receive, send};
 use crate::sys::family::FamilyClock;
 use crate::sys::reopening;
 use crate::sys::shared::Lane;
-use crate::sys::{Entered, PROCESSORS, limits};
+use crate::sys::{Entered, PROCESSORS, limits, steps};
 use crate::wire::codec;
 use crate::wire::lane::{self, Demand};
 
@@ -45,6 +46,7 @@ pub(super) struct Template {
     /// What is known of these without looking.
     vigil: Vigil,
     plan: Plan,
+    entered: Entered,
     /// Workers at hand: spares that have arrived, or with `process = "reused"` those that served a call and are kept.
     ///
     /// Spares are taken in as they arrive, for descriptors on their way count against a limit that all processes of a user share.
@@ -154,7 +156,8 @@ impl Template {
         };
         let (names, ready, pace) = (Vec::new(), Mutex::new(ready), Pace::default());
         let (demand, called, vigil) = (Demand::default(), AtomicU64::default(), Vigil::default());
-        Self { control, pidfd, names, plan, ready, spares: false, pace, demand, called, vigil, zygote }
+        let entered = Entered { layers: plan.layers, landlock_abi: 0, landlock_errno: 0 };
+        Self { control, pidfd, names, plan, entered, ready, spares: false, pace, demand, called, vigil, zygote }
     }
 }
 
@@ -193,8 +196,9 @@ impl Template {
         resolved: Resolved,
         spares: bool,
         at_once: bool,
+        careful: bool,
     ) -> Result<Self, NoTemplate> {
-        Self::of_blank(Blank::ask(zygote, &resolved.plan)?, resolved, spares, at_once)
+        Self::of_blank(Blank::ask(zygote, &resolved.plan, careful)?, resolved, spares, at_once)
     }
 
     /// Has a blank enter the layers of a plan. Of one that expected another plan, or ended meanwhile, an error may come: then one that expected
@@ -215,21 +219,33 @@ impl Template {
         let first = Wanted { stay: Stay::ForGood, lane: 0, entry: 0 };
         let asked = at_once && send(control.as_fd(), &first.to_bytes(), &[]).is_ok();
         let mut buffer = vec![0; LONGEST];
-        let mut received = match receive_by(control.as_fd(), &mut buffer, deadline) {
-            Ok(received) if received.bytes > 0 => received,
-            Ok(_) if zygote.is_gone() => return Err(NoTemplate::NoZygote),
-            Ok(_) => return Err(failed("the template ended before it was ready")(io::ErrorKind::UnexpectedEof.into())),
-            // It sees its socket close once it goes on. The zygote has other templates, whose calls are none of this one's business.
-            Err(error) if error.kind() == io::ErrorKind::TimedOut => {
-                return Err(failed("wait for the template")(error));
+        let mut at = (Layer::Hygiene, "receive the plan".to_owned());
+        let (answer, mut received) = loop {
+            let received = match receive_by(control.as_fd(), &mut buffer, deadline) {
+                Ok(received) if received.bytes > 0 => received,
+                Ok(_) if zygote.is_gone() => return Err(NoTemplate::NoZygote),
+                Ok(_) => return Err(NoTemplate::Ended),
+                // It sees its socket close once it goes on. The zygote has other templates, whose calls are none of this one's business.
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                    return Err(failed("wait for the template")(error));
+                }
+                Err(error) => return Err(failed("receive the template's answer")(error)),
+            };
+            match codec::decode(&buffer[..received.bytes]) {
+                Ok(Readiness::At { layer, step }) => {
+                    at = (Layer::ALL.get(usize::from(layer)).copied().unwrap_or(Layer::Hygiene), step);
+                }
+                answer => break (answer, received),
             }
-            Err(error) => return Err(failed("receive the template's answer")(error)),
         };
-        match codec::decode(&buffer[..received.bytes]) {
+        match answer {
+            Ok(Readiness::Ended(ended)) => Err(ended_at(Ended::from_bytes(ended), at)),
+            // Received above.
+            Ok(Readiness::At { .. }) => Err(NoTemplate::Ended),
             Ok(Readiness::Ready(entered)) if !is_all(&plan, entered) => {
                 Err(failed("enter every layer")(io::Error::other(format!("only {:?} were entered", entered.layers))))
             }
-            Ok(Readiness::Ready(_)) => {
+            Ok(Readiness::Ready(entered)) => {
                 let pidfd = received.descriptors.pop().ok_or_else(|| {
                     failed("receive the template's pidfd")(io::Error::from(io::ErrorKind::InvalidData))
                 })?;
@@ -239,6 +255,7 @@ impl Template {
                     names,
                     vigil: Vigil::default(),
                     plan,
+                    entered,
                     ready: Mutex::new(Ready {
                         workers: VecDeque::new(),
                         asked: usize::from(asked),
@@ -264,6 +281,11 @@ impl Template {
     pub(super) fn next(&self) -> Option<Blank> {
         let next = self.plan.has_groundwork().then(|| Blank::expect(&self.zygote, &self.plan))?;
         next.ok()
+    }
+
+    /// What it entered, as it says.
+    pub(super) fn entered(&self) -> Entered {
+        self.entered
     }
 
     /// The layers that it entered.
@@ -540,6 +562,21 @@ fn is_all(plan: &Plan, entered: Entered) -> bool {
     entered.layers == plan.layers || (!needs_landlock && entered.layers == plan.layers.without(Layer::Landlock))
 }
 
+/// Why there is no template, where one that was careful has ended.
+fn ended_at(ended: Ended, (layer, step): (Layer, String)) -> NoTemplate {
+    match ended {
+        Ended::Killed(libc::SIGSYS) => NoTemplate::Refused(steps::lethal(layer, &step, libc::SIGSYS)),
+        Ended::Killed(signal) => NoTemplate::NotStarted(NotStarted {
+            step: format!("the template was killed by {} before it was ready, at {step}", signal_name(signal)),
+            source: io::ErrorKind::UnexpectedEof.into(),
+        }),
+        Ended::Exited(code) | Ended::Unfit(code) => NoTemplate::NotStarted(NotStarted {
+            step: format!("the template exited with code {code} before it was ready, at {step}"),
+            source: io::ErrorKind::UnexpectedEof.into(),
+        }),
+    }
+}
+
 /// Why there is no worker.
 pub(super) enum NoWorker {
     /// The template is gone.
@@ -562,7 +599,7 @@ mod tests {
         let mut profile = Profile::NOTHING;
         profile.operations_mut().push(operation);
         let Ok(resolved) = resolve(&profile, Layers::ALL, &Writable::default(), true) else { panic!("no paths") };
-        is_all(&resolved.plan, Entered { layers: Layers::ALL.without(missing), landlock_abi: 0 })
+        is_all(&resolved.plan, Entered { layers: Layers::ALL.without(missing), landlock_abi: 0, landlock_errno: 0 })
     }
 
     #[test]

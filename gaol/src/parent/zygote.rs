@@ -1,18 +1,22 @@
 //! The application's handle on its zygote.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io::{self, PipeReader};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 use rustix::net::SocketType;
-use rustix::process::PidfdFlags;
+use rustix::process::{PidfdFlags, Signal, WaitId, WaitIdOptions};
 
+use super::host;
 use super::wait::{Readable, poll_until, receive_by, wait_readable};
 use crate::message::{Asked, Fork, Greeting, Hello, Watch, ZYGOTE_ARGUMENT, send};
 use crate::sys::descriptors::{above_streams, is_secure_execution, socket_pair};
@@ -43,6 +47,44 @@ pub(super) fn has_copies() -> bool {
     starter != 0 && starter != std::process::id()
 }
 
+/// What the environment of zygotes has.
+static ENVIRONMENT: Mutex<BTreeMap<OsString, OsString>> = Mutex::new(BTreeMap::new());
+
+/// Gives the processes that gaol starts these variables, for what looks at them before `main`: the dynamic loader (`LD_LIBRARY_PATH`), and
+/// libraries that start threads there unless they are told not to, which no process of gaol's may have (`OPENBLAS_NUM_THREADS=1`;
+/// `_RJEM_MALLOC_CONF=background_thread:false` for jemalloc).
+///
+/// It is not the environment of functions: before any of them runs the variables are taken out again, so that a function has those that its
+/// profile copies (`env = …`) and no other. Their values stay in the memory of its process, where hostile code may find them: no secrets.
+///
+/// To be called before the first call; what was started with other variables is let go of, as by [`shut_down`](crate::shut_down).
+///
+/// ```
+/// gaol::init();
+/// gaol::zygote_environment([("OPENBLAS_NUM_THREADS", "1")]);
+/// ```
+///
+/// # Panics
+///
+/// A name is empty or holds `=`, or a name or value holds a NUL byte.
+pub fn zygote_environment<N: Into<OsString>, V: Into<OsString>>(variables: impl IntoIterator<Item = (N, V)>) {
+    let variables: BTreeMap<OsString, OsString> =
+        variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+    for (name, value) in &variables {
+        let (name, value) = (name.as_encoded_bytes(), value.as_encoded_bytes());
+        assert!(!name.is_empty() && !name.contains(&b'=') && !name.contains(&0), "a variable needs a name without `=`");
+        assert!(!value.contains(&0), "the value of a variable ends at a NUL byte");
+    }
+    let mut environment = ENVIRONMENT.lock().unwrap_or_else(PoisonError::into_inner);
+    let before = environment.clone();
+    environment.extend(variables);
+    let changed = *environment != before;
+    drop(environment);
+    if changed {
+        super::shut_down();
+    }
+}
+
 /// A running zygote. Dropping it ends it: its control socket closes.
 #[derive(Debug)]
 pub(super) struct Zygote {
@@ -63,10 +105,13 @@ impl Zygote {
     pub(super) fn start() -> Result<Self, NotStarted> {
         if is_secure_execution() {
             // Its child would not know itself for one, and would run the application again.
-            return Err(NotStarted::at("a set-user-ID program (AT_SECURE) cannot start children of its own kind")(
-                io::ErrorKind::PermissionDenied.into(),
-            ));
+            return Err(NotStarted::at(
+                "a program that gets privileges by being started (set-user-ID, set-group-ID, file capabilities: AT_SECURE) cannot start \
+                 children of its own kind; give it its privileges in another way (`AmbientCapabilities=` of systemd, capsh), or make the calls \
+                 in a program without them",
+            )(io::ErrorKind::PermissionDenied.into()));
         }
+        host::check().map_err(|step| NotStarted::at(step)(io::ErrorKind::Unsupported.into()))?;
         let _ = STARTER.compare_exchange(0, std::process::id(), Ordering::Relaxed, Ordering::Relaxed);
         let deadline = Instant::now() + SETUP_TIME;
         let (control, theirs) = socket_pair(SocketType::SEQPACKET).map_err(NotStarted::at("socketpair"))?;
@@ -83,6 +128,7 @@ impl Zygote {
             .arg0("gaol-zygote")
             .arg(ZYGOTE_ARGUMENT)
             .env_clear()
+            .envs(ENVIRONMENT.lock().unwrap_or_else(PoisonError::into_inner).iter())
             .stdin(Stdio::from(stdin))
             .stdout(Stdio::from(stdout))
             .stderr(Stdio::from(stderr))
@@ -95,13 +141,14 @@ impl Zygote {
             // What hangs is not a zygote.
             starter.kill();
         }
-        starter.reap();
+        let ended = starter.reap();
         match greeted {
             Ok(pidfd) => Ok(Self { control, pidfd }),
             Err(NotStarted { step, source }) => {
                 drop(control);
                 let said = last_words(&errors);
                 let said = said.trim();
+                let step = if is_silent(&source) { format!("{step}{}", ended.map_or("", why)) } else { step };
                 let step = if said.is_empty() { step } else { format!("{step} (it said: {})", said.escape_debug()) };
                 Err(NotStarted { step, source })
             }
@@ -121,6 +168,18 @@ impl Zygote {
             0 => Err(io::ErrorKind::UnexpectedEof.into()),
             _ => Ok(()),
         }
+    }
+
+    /// Ends it, and waits for that: it ends all that it has forked before.
+    pub(super) fn end(self) {
+        let Self { control, pidfd } = self;
+        drop(control);
+        let mut fds = [PollFd::new(&pidfd, PollFlags::IN)];
+        if !poll_until(&mut fds, Some(Instant::now() + SETUP_TIME)).is_ok_and(|readable| readable == Readable::Yes) {
+            let _ = rustix::process::pidfd_send_signal(&pidfd, Signal::KILL);
+        }
+        // Somebody else's child, mostly: then there is nothing to wait for.
+        let _ = rustix::process::waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED);
     }
 
     /// Whether it has ended, or is about to.
@@ -161,8 +220,8 @@ impl Starter {
     }
 
     /// Waits for its end. Where SIGCHLD is ignored, or another thread reaps every child, there is nothing left to wait for.
-    fn reap(&mut self) {
-        let _ = self.0.wait();
+    fn reap(&mut self) -> Option<ExitStatus> {
+        self.0.wait().ok()
     }
 }
 
@@ -184,9 +243,8 @@ fn greet(control: &OwnedFd, deadline: Instant) -> Result<OwnedFd, NotStarted> {
         _ => NotStarted::at("receive the zygote's greeting")(error),
     })?;
     if received.bytes == 0 {
-        return Err(NotStarted::at(
-            "the new process ended before it was a zygote; does the binary need LD_LIBRARY_PATH?",
-        )(io::Error::from(io::ErrorKind::UnexpectedEof)));
+        let step = "the new process ended before it was a zygote";
+        return Err(NotStarted::at(step)(io::Error::from(io::ErrorKind::UnexpectedEof)));
     }
     match codec::decode(&buffer[..received.bytes]) {
         Ok(Greeting::Ready { nonce: returned, build: theirs }) if returned == nonce && theirs == build => received
@@ -209,11 +267,46 @@ fn greet(control: &OwnedFd, deadline: Instant) -> Result<OwnedFd, NotStarted> {
         Ok(Greeting::Ready { .. }) => Err(NotStarted::at("the new process is of another build of this program")(
             io::Error::from(io::ErrorKind::InvalidData),
         )),
-        Ok(Greeting::Threads(count)) => Err(NotStarted {
-            step: format!("the new process had {count} threads before it was a zygote; start none before `main`"),
-            source: io::Error::from(io::ErrorKind::Other),
+        Ok(Greeting::Threads { count, names }) => Err(NotStarted {
+            step: format!("the new process had {count} threads before it was a zygote"),
+            source: io::Error::other(too_many_threads(&names)),
         }),
         Ok(Greeting::Failed { step, errno }) => Err(NotStarted { step, source: io::Error::from_raw_os_error(errno) }),
         Err(error) => Err(NotStarted::at("read the zygote's greeting")(io::Error::other(error.to_string()))),
     }
+}
+
+/// Whether the handshake failed because the process was gone.
+fn is_silent(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::UnexpectedEof
+}
+
+/// What may have ended a process before it was a zygote.
+fn why(status: ExitStatus) -> &'static str {
+    /// What the dynamic loader ends with that does not find a library.
+    const LOADER: i32 = 127;
+    match status.code() {
+        Some(LOADER) => {
+            "; if the binary finds its libraries by LD_LIBRARY_PATH, write `gaol::zygote_environment([(\"LD_LIBRARY_PATH\", …)])`, or link it with \
+             an rpath"
+        }
+        Some(_) => {
+            "; `gaol::init()` must be the first thing in `main`, before arguments are read (in tests, whose `main` is the harness's, enable \
+             gaol's feature `test-support`)"
+        }
+        None => "; a signal has ended it: see what runs before `main`, and before `gaol::init()`",
+    }
+}
+
+/// What to do about threads that a zygote must not have. `names` are theirs.
+fn too_many_threads(names: &[String]) -> String {
+    let has = |prefix: &str| names.iter().any(|name| name.starts_with(prefix));
+    let remedy = if has("tokio") {
+        "`gaol::init()` stands inside of a runtime, whose threads have started by then (`#[tokio::main]` around it): write `gaol::main! { \
+         #[tokio::main] async fn main() { … } }`"
+    } else {
+        "start none before `main` or before `gaol::init()`; a library that does is told not to by a variable in \
+         `gaol::zygote_environment(…)`, such as OPENBLAS_NUM_THREADS=1, or _RJEM_MALLOC_CONF=background_thread:false for jemalloc"
+    };
+    format!("their names are {}; {remedy}", names.join(", "))
 }

@@ -217,7 +217,7 @@ fn refused(profile: &Profile, refusal: Refusal) -> ProfileError {
             path: refusal.object.into(),
             problem: PathProblem::Changed,
         },
-        Reason::Layer | Reason::Operation | Reason::Canary | Reason::Reserved => {
+        Reason::Layer | Reason::Operation | Reason::Canary | Reason::Reserved | Reason::Lethal => {
             ProfileError::Unsupported(Box::new(explain::unsupported(profile, &refusal)))
         }
     }

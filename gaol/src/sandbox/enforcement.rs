@@ -13,7 +13,7 @@ pub struct Enforcement {
 }
 
 impl Enforcement {
-    pub(super) fn new(Entered { layers, landlock_abi }: Entered) -> Self {
+    pub(super) fn new(Entered { layers, landlock_abi, .. }: Entered) -> Self {
         Self { layers, landlock_abi }
     }
 

@@ -22,6 +22,7 @@ pub(crate) mod signals;
 pub(crate) mod sigsys;
 pub(crate) mod spawn;
 pub(crate) mod stack;
+pub(crate) mod steps;
 
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -47,6 +48,8 @@ pub(crate) static PROCESSORS: LazyLock<usize> =
 pub(crate) struct Entered {
     pub(crate) layers: Layers,
     pub(crate) landlock_abi: u32,
+    /// What the kernel answered where it has no Landlock.
+    pub(crate) landlock_errno: i32,
 }
 
 /// What entering the layers gives.
@@ -71,33 +74,40 @@ pub(crate) struct Confined {
 ///
 /// The refusal names the layer, the step and the errno. The process is then fit for nothing but exiting.
 pub(crate) fn enter(plan: &Plan, ids: Ids, groundwork: Option<Groundwork>) -> Result<Confined, Refusal> {
-    let abi = landlock::abi();
+    let abi = abi_for(plan);
     requirements(plan, abi)?;
     let mut groundwork = match groundwork {
         Some(groundwork) => groundwork,
         None => Groundwork::lay(plan, ids)?,
     };
     groundwork.check(plan)?;
+    steps::at(Layer::Landlock, "landlock_create_ruleset");
     let ruleset = if plan.layers.has(Layer::Landlock) { landlock::prepare(plan, abi)? } else { None };
     let (ruleset, mounts) = if plan.layers.has(Layer::Namespaces) {
         namespaces::enter(plan, groundwork.root.take(), ruleset)?
     } else {
+        steps::at(Layer::Landlock, "landlock_add_rule");
         (landlock::grant_paths(plan, ruleset, Opening::Name)?, None)
     };
     if plan.layers.has(Layer::Capabilities) {
+        steps::at(Layer::Capabilities, "capset");
         capabilities::drop_all()?;
     }
     // Whoever is asked about a socket must be able to look at it. A function lets them while it asks, a program is to be looked at anyway.
     if plan.layers.has(Layer::Hygiene) && (plan.judged_listeners().is_none() || !plan.runs_programs()) {
+        steps::at(Layer::Hygiene, "prctl(PR_SET_DUMPABLE, 0)");
         hygiene::forbid_dumps()?;
     }
     if plan.layers.has(Layer::Limits) {
+        steps::at(Layer::Limits, "prlimit");
         limits::enter(plan, groundwork.usage)?;
     }
     capabilities::forbid_new_privileges()?;
     let landlocked = ruleset.is_some();
     let mut listener = None;
+    steps::at(Layer::Landlock, "landlock_restrict_self");
     let own_domain = ruleset.map(landlock::Preparing::enter).transpose()?;
+    steps::at(Layer::Seccomp, "seccomp(SECCOMP_SET_MODE_FILTER)");
     if plan.layers.has(Layer::Seccomp) {
         sigsys::lead_to(plan.grants.iter().map(Grant::path).chain(plan.links.iter().map(|link| link.at.as_path())));
         match groundwork.rest_of_filter() {
@@ -108,9 +118,11 @@ pub(crate) fn enter(plan: &Plan, ids: Ids, groundwork: Option<Groundwork>) -> Re
             }
         }
     }
+    steps::at(Layer::Seccomp, "self-probe");
     probe::canaries(plan, landlocked)?;
     let layers = if landlocked { plan.layers } else { plan.layers.without(Layer::Landlock) };
-    let entered = Entered { layers, landlock_abi: if landlocked { abi.version } else { 0 } };
+    let landlock_abi = if landlocked { abi.version } else { 0 };
+    let entered = Entered { layers, landlock_abi, landlock_errno: abi.errno };
     Ok(Confined { entered, listener, own_domain, mounts })
 }
 
@@ -272,7 +284,16 @@ pub(crate) fn handler_mode(shape: &Shape) -> sigsys::Mode {
 ///
 /// The refusal names what is missing.
 pub(crate) fn check_requirements(plan: &Plan) -> Result<(), Refusal> {
-    requirements(plan, landlock::abi())
+    requirements(plan, abi_for(plan))
+}
+
+/// The kernel's Landlock, as far as it can be asked.
+fn abi_for(plan: &Plan) -> landlock::Abi {
+    if plan.lethal_landlock {
+        return landlock::Abi { version: 0, errno: libc::ENOSYS };
+    }
+    steps::at(Layer::Landlock, "landlock_create_ruleset(LANDLOCK_CREATE_RULESET_VERSION)");
+    landlock::abi()
 }
 
 fn requirements(plan: &Plan, abi: landlock::Abi) -> Result<(), Refusal> {

@@ -177,6 +177,16 @@ pub fn check() {
     println!("limits hold, threads start");
 }
 
+/// The words of a call that fails, in a program whose children have threads.
+///
+/// # Panics
+///
+/// Where it does not fail.
+#[must_use]
+pub fn refused() -> String {
+    allocates_by_default(MIB).expect_err("a call where children have threads").to_string()
+}
+
 /// Says how a call is refused.
 ///
 /// # Panics

@@ -10,7 +10,9 @@ use seccompiler::BpfProgram;
 
 use super::namespaces::{self, Ids, Prepared};
 use super::seccomp::{self, Shape};
-use super::{answer_traps, capabilities, descriptors, enter_filter, hygiene, limits, own_refusal, refusal, shape};
+use super::{
+    answer_traps, capabilities, descriptors, enter_filter, hygiene, limits, own_refusal, refusal, shape, steps,
+};
 use crate::plan::{Plan, Reason, Refusal};
 use crate::support::Layer;
 
@@ -33,6 +35,7 @@ impl Groundwork {
     ///
     /// As of [`super::enter`].
     pub(crate) fn lay(plan: &Plan, ids: Ids) -> Result<Self, Refusal> {
+        steps::at(Layer::Hygiene, "setsid");
         let usage = limits::usage().map_err(|error| refusal(Layer::Limits, "read /proc/self/statm", &error))?;
         limits::bound_process_ids(plan);
         if plan.layers.has(Layer::Limits) && !plan.narrows {
@@ -46,6 +49,7 @@ impl Groundwork {
             hygiene::leave_directory()?;
         }
         let root = if plan.layers.has(Layer::Namespaces) {
+            steps::at(Layer::Namespaces, "write /proc/self/uid_map");
             namespaces::isolate(ids)?;
             if plan.layers.has(Layer::Hygiene) {
                 leave_null_device(0..=libc::STDERR_FILENO, namespaces::null_device)?;
@@ -59,6 +63,7 @@ impl Groundwork {
             None
         };
         if plan.layers.has(Layer::Capabilities) {
+            steps::at(Layer::Capabilities, "prctl(PR_CAPBSET_DROP)");
             capabilities::shrink_bounding_set()?;
         }
         Ok(Self { frame: plan.frame(), usage, root, filter: None })
@@ -76,6 +81,7 @@ impl Groundwork {
         if !plan.layers.has(Layer::Seccomp) {
             return Ok(None);
         }
+        steps::at(Layer::Seccomp, "seccomp(SECCOMP_SET_MODE_FILTER)");
         capabilities::forbid_new_privileges()?;
         let shape = shape(plan);
         let [first, rest] = seccomp::template_filter_in_parts(&shape);

@@ -17,7 +17,7 @@ use rustix::mount::{
 };
 
 use super::landlock::{self, Opening, Preparing};
-use super::{refusal, refusal_for};
+use super::{refusal, refusal_for, steps};
 use crate::plan::{Grant, Kind, Plan, Reason, Refusal};
 use crate::support::Layer;
 
@@ -52,8 +52,10 @@ pub(crate) struct Prepared {
 pub(crate) fn isolate(ids: Ids) -> Result<(), Refusal> {
     map_ids(ids)?;
     // What the machine is called is nobody's to know in here. A name that every program can look up stands in for it.
+    at("sethostname");
     rustix::system::sethostname(b"localhost").map_err(refused("sethostname"))?;
     rustix::system::setdomainname(b"(none)").map_err(refused("setdomainname"))?;
+    at("mount(MS_REC | MS_PRIVATE)");
     rustix::mount::mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)
         .map_err(refused("mount(MS_REC | MS_PRIVATE)"))
 }
@@ -73,6 +75,7 @@ pub(crate) fn null_device() -> Result<OwnedFd, Refusal> {
 
 /// Makes an empty tmpfs the root. The old one stays within reach of a descriptor, and on top of the new one.
 pub(crate) fn prepare() -> Result<Prepared, Refusal> {
+    let _umask = NoUmask::begin();
     let old = open_root()?;
     let root = make_root()?;
     attach(&root)?;
@@ -89,6 +92,7 @@ pub(crate) fn enter(
     prepared: Option<Prepared>,
     mut ruleset: Option<Preparing>,
 ) -> Result<(Option<Preparing>, Option<OwnedFd>), Refusal> {
+    let _umask = NoUmask::begin();
     let (root, old) = match prepared {
         Some(Prepared { root, old }) => (Some(root), old),
         None => (None, open_root()?),
@@ -139,6 +143,22 @@ fn list_mounts(old: &OwnedFd) -> Result<OwnedFd, Refusal> {
         .map_err(refused("open /proc/self/mountinfo"))
 }
 
+/// While it lives, what is made has the mode that it is made with: the application's umask is for files of the application's, and may forbid even
+/// the owner to enter a directory.
+struct NoUmask(Mode);
+
+impl NoUmask {
+    fn begin() -> Self {
+        Self(rustix::process::umask(Mode::empty()))
+    }
+}
+
+impl Drop for NoUmask {
+    fn drop(&mut self) {
+        rustix::process::umask(self.0);
+    }
+}
+
 fn open_root() -> Result<OwnedFd, Refusal> {
     rustix::fs::open(c"/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
         .map_err(refused("open(\"/\")"))
@@ -146,6 +166,7 @@ fn open_root() -> Result<OwnedFd, Refusal> {
 
 /// Attaches what is going to be the root.
 fn attach(root: &OwnedFd) -> Result<(), Refusal> {
+    at("move_mount");
     rustix::mount::move_mount(root, c"", CWD, SCAFFOLD, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
         .map_err(refused("move_mount(root)"))
 }
@@ -172,6 +193,7 @@ fn copy_tree(grant: &Grant, fd: OwnedFd) -> Result<OwnedFd, Refusal> {
     let failed = |step: &'static str| {
         move |error: io::Error| refusal_for(Layer::Namespaces, step, grant.path().display().to_string(), &error)
     };
+    at("open_tree");
     let tree = rustix::mount::open_tree(
         &fd,
         c"",
@@ -200,6 +222,7 @@ fn copy_tree(grant: &Grant, fd: OwnedFd) -> Result<OwnedFd, Refusal> {
 
 /// An empty tmpfs, not attached yet.
 fn make_root() -> Result<OwnedFd, Refusal> {
+    at("fsopen, fsconfig, fsmount");
     let context = rustix::mount::fsopen(c"tmpfs", FsOpenFlags::FSOPEN_CLOEXEC).map_err(refused("fsopen(tmpfs)"))?;
     for (key, value) in ROOT_OPTIONS {
         rustix::mount::fsconfig_set_string(context.as_fd(), key, value).map_err(refused("fsconfig(tmpfs)"))?;
@@ -282,6 +305,7 @@ fn make_parents(root: &OwnedFd, path: &Path) -> Result<PathBuf, Refusal> {
 /// Makes `root` the root, and puts the old one on top of it.
 fn exchange(root: &OwnedFd) -> Result<(), Refusal> {
     rustix::process::fchdir(root).map_err(refused("fchdir(root)"))?;
+    at("pivot_root");
     rustix::process::pivot_root(c".", c".").map_err(refused("pivot_root"))
 }
 
@@ -289,12 +313,14 @@ fn exchange(root: &OwnedFd) -> Result<(), Refusal> {
 /// their owners.
 fn leave_old(root: &OwnedFd) -> Result<(), Refusal> {
     rustix::process::fchdir(root).map_err(refused("fchdir(root)"))?;
+    at("umount2");
     rustix::mount::unmount(c".", UnmountFlags::DETACH).map_err(refused("umount2(MNT_DETACH)"))?;
     rustix::process::chdir(c"/").map_err(refused("chdir(\"/\")"))
 }
 
 /// Sets attributes of a mount, and with `recursive` of those beneath it.
 fn set_attributes(mount: BorrowedFd<'_>, attributes: u64, recursive: bool) -> io::Result<()> {
+    at("mount_setattr");
     let attribute = libc::mount_attr {
         attr_set: attributes,
         attr_clr: 0,
@@ -314,6 +340,11 @@ fn set_attributes(mount: BorrowedFd<'_>, attributes: u64, recursive: bool) -> io
         )
     };
     if answer == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// The next system call of this layer is this one.
+fn at(step: &'static str) {
+    steps::at(Layer::Namespaces, step);
 }
 
 fn refused(step: &'static str) -> impl Fn(Errno) -> Refusal {

@@ -77,6 +77,11 @@ impl Supervisor {
         Self { listener, rules, crowds: BTreeMap::new() }
     }
 
+    /// Whether it sees what it is to count, of which `process` is an example. Where `/proc` hides processes from their own user it does not.
+    pub(crate) fn sees(&self, process: Pid) -> bool {
+        self.rules.threads.is_none() || !tasks(process.as_raw_nonzero().get().unsigned_abs()).is_empty()
+    }
+
     pub(crate) fn listener(&self) -> &OwnedFd {
         &self.listener
     }
