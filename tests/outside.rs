@@ -40,7 +40,11 @@ fn cargo(directory: &Path, arguments: &[&str]) -> Output {
         .args(arguments)
         .current_dir(directory)
         .env("CARGO_TARGET_DIR", directory.join("target"))
-        .env_remove("RUSTFLAGS")
+        // To their functions the two packages of one name then stand in one place, as two versions of a crate do whose paths are remapped.
+        .env(
+            "RUSTFLAGS",
+            "--remap-path-prefix=twins/one=twins/of_one_name --remap-path-prefix=twins/two=twins/of_one_name",
+        )
         .output()
         .expect("cargo runs");
     assert!(
