@@ -28,7 +28,7 @@ pub fn serve_call(bytes: &[u8], descriptors: usize, reply: u64) -> io::Result<Ve
     let mut plan = resolve_within(&Profile::NOTHING, Layers::ALL)
         .map_err(|unresolved| io::Error::other(unresolved.problem.to_string()))?;
     plan.reply = Some(reply);
-    let setup = Setup { plan: &plan, inherited: &[], filter: None };
+    let setup = Setup { plan: &plan, inherited: &[], own_domain: None, filter: None };
     let mut channel = std::fs::File::from(theirs);
     let served = worker::serve(&setup, &mut channel, None, &mut Leisure::default());
     drop(channel);
