@@ -200,7 +200,8 @@ impl Wanted {
 /// What a template answers to [`Wanted`].
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Spawned {
-    /// With it come the worker's channel, its pidfd, its status socket, where output is captured the socket of its output, and its lane, where it has
+    /// With it come the worker's channel, its pidfd, its status socket, where output is captured the socket of its output, those of the
+    /// streams that are passed on, and its lane, where it has
     /// one of that size. `ends` are the inode numbers of the worker's ends of its channel and of its output.
     Worker { stay: Stay, lane: u64, ends: [u64; 2] },
     /// A step of the fork failed.

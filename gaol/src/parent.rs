@@ -13,6 +13,7 @@ mod outgoing;
 mod outlet;
 mod output;
 mod outside;
+mod passing;
 mod patience;
 mod queue;
 mod slot;

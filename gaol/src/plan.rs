@@ -281,7 +281,12 @@ pub(crate) struct Link {
 pub(crate) enum Stream {
     Capture,
     Null,
+    /// The template has a description of it.
     Inherit,
+    /// By a socket to the application, which writes it to its own stream.
+    Pass,
+    /// By the same socket as standard output.
+    PassWithStdout,
 }
 
 /// Why a template refuses to serve.

@@ -339,6 +339,12 @@ fn fork_worker(
     let (status_of_application, status) = one_way().map_err(|error| (Step::Status, error))?;
     let captured = setup.plan.stdout == Stream::Capture || setup.plan.stderr == Stream::Capture;
     let output = if captured { Some(one_way().map_err(|error| (Step::Output, error))?) } else { None };
+    let mut passed = [const { None }; 2];
+    for (place, stream) in passed.iter_mut().zip([setup.plan.stdout, setup.plan.stderr]) {
+        if stream == Stream::Pass {
+            *place = Some(one_way().map_err(|error| (Step::Output, error))?);
+        }
+    }
     let judge = setup.plan.has_judge().then(|| socket_pair(SocketType::SEQPACKET)).transpose();
     let judge = judge.map_err(|error| (Step::Channel, error))?;
     let template = rustix::process::getpid();
@@ -347,7 +353,9 @@ fn fork_worker(
             let judge = judge.as_ref().map(|(_, judge)| judge.as_fd());
             let output = output.as_ref().map(|(_, output)| output.as_fd());
             let lane = lane.as_ref().map(|lane| (lane.as_fd(), wanted.lane));
-            let ends = worker::Ends { channel: channel_of_worker.as_fd(), status: status.as_fd(), output, lane, judge };
+            let passed = passed.each_ref().map(|pair| pair.as_ref().map(|(_, stream)| stream.as_fd()));
+            let (channel, status) = (channel_of_worker.as_fd(), status.as_fd());
+            let ends = worker::Ends { channel, status, output, passed, lane, judge };
             worker::main(setup, ends, template, wanted)
         }
         Side::Parent(pid) => {
@@ -361,6 +369,7 @@ fn fork_worker(
                 .map_err(|errno| discard(Step::Pidfd)(errno.into()))?;
             let mut fds: Vec<BorrowedFd<'_>> = vec![channel.as_fd(), pidfd.as_fd(), status_of_application.as_fd()];
             fds.extend(output.as_ref().map(|(output, _)| output.as_fd()));
+            fds.extend(passed.iter().flatten().map(|(stream, _)| stream.as_fd()));
             if let Some(lane) = &lane {
                 // Before anybody knows of it, and while the worker gets ready. Where it cannot be done, the calls find the pages.
                 let _ = Lane::find_pages(lane.as_fd(), wanted.lane);

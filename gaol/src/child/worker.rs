@@ -57,6 +57,8 @@ pub(super) struct Ends<'a> {
     /// Where the template is going to say how it ended; the worker itself has it only until its last step is taken.
     pub(super) status: BorrowedFd<'a>,
     pub(super) output: Option<BorrowedFd<'a>>,
+    /// Of the streams that are passed on.
+    pub(super) passed: [Option<BorrowedFd<'a>>; 2],
     /// With its size.
     pub(super) lane: Option<(BorrowedFd<'a>, u64)>,
     /// Where it asks for modes and times.
@@ -110,13 +112,13 @@ fn last_step<'a>(
     ends: Ends<'a>,
     template: Pid,
 ) -> Result<(OwnedFd, Option<Lane>), (BorrowedFd<'a>, io::Error)> {
-    let Ends { channel, status, output, .. } = ends;
+    let status = ends.status;
     // Lifted out of the way first, for each may have the number of one of the others.
     let lift = |fd| rustix::io::fcntl_dupfd_cloexec(fd, JUDGE + 1);
     let lane = ends.lane.map(|(lane, size)| lift(lane).map(|lane| (lane, size))).transpose();
     let lane = lane.map_err(|errno| (status, errno.into()))?;
     let judge = ends.judge.map(lift).transpose().map_err(|errno| (status, errno.into()))?;
-    let channel = take_places(setup, channel, output).map_err(|error| (status, error))?;
+    let channel = take_places(setup, &ends).map_err(|error| (status, error))?;
     let status_here = place(status, STATUS).map_err(|error| (status, error))?;
     let lane = lane.map(|(lane, size)| place(lane.as_fd(), LANE).map(|lane| (lane, size))).transpose();
     let mut lane = lane.map_err(|error| (status, error))?;
@@ -136,11 +138,14 @@ fn last_step<'a>(
 }
 
 /// Puts the descriptors where a worker has them.
-fn take_places(setup: &Setup<'_>, channel: BorrowedFd<'_>, output: Option<BorrowedFd<'_>>) -> io::Result<OwnedFd> {
+fn take_places(setup: &Setup<'_>, ends: &Ends<'_>) -> io::Result<OwnedFd> {
     let mut inherited = setup.inherited.iter();
-    for (number, stream) in STREAMS.into_iter().zip([setup.plan.stdout, setup.plan.stderr]) {
+    let streams = [setup.plan.stdout, setup.plan.stderr].into_iter().zip(ends.passed);
+    for (number, (stream, passed)) in STREAMS.into_iter().zip(streams) {
         let source = match stream {
-            Stream::Capture => output,
+            Stream::Capture => ends.output,
+            Stream::Pass => passed,
+            Stream::PassWithStdout => ends.passed[0],
             Stream::Inherit => inherited.next().map(AsFd::as_fd),
             // The template's own streams are /dev/null.
             Stream::Null => None,
@@ -149,7 +154,7 @@ fn take_places(setup: &Setup<'_>, channel: BorrowedFd<'_>, output: Option<Borrow
             std::mem::forget(place(source, number)?);
         }
     }
-    place(channel, CHANNEL)
+    place(ends.channel, CHANNEL)
 }
 
 /// Lets go of everything that the template had, and enters what only a worker is under.

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use super::blank::{Blank, NoTemplate};
 use super::idleness::{Attendant, Found};
+use super::passing;
 use super::queue::Queue;
 use super::slot::Slot;
 use super::template::{Arrived, NoWorker, Template, Worker};
@@ -215,18 +216,21 @@ impl Application {
 
     /// Looks after the workers that are kept.
     pub(super) fn look_after(&self) -> Found {
-        self.kept_templates().iter().map(|template| template.look_after()).fold(Found::default(), Found::and)
+        self.all_templates().iter().map(|template| template.look_after()).fold(Found::default(), Found::and)
     }
 
     /// Ends the workers that are kept, and the threads that look after them.
     pub(super) fn let_kept_go() {
         for application in Self::all() {
-            application.kept_templates().iter().for_each(|template| template.let_kept_go());
+            for template in application.all_templates() {
+                template.let_kept_go();
+                template.targets.rest();
+            }
             application.attendant.rest();
         }
     }
 
-    fn kept_templates(&self) -> Vec<Arc<Template>> {
+    fn all_templates(&self) -> Vec<Arc<Template>> {
         self.templates.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
@@ -335,6 +339,7 @@ impl Application {
             let mut resolved =
                 resolve(profile, layers, writable, purpose == Purpose::Kind).map_err(Unavailable::Unresolved)?;
             resolved.plan.lethal_landlock = self.lethal_landlock.load(Ordering::Relaxed);
+            passing::pass_on(&mut resolved.plan);
             let zygote = if exec {
                 Arc::new(Zygote::start().map_err(Unavailable::NotStarted)?)
             } else {

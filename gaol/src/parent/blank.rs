@@ -65,7 +65,7 @@ impl Blank {
         self.since.elapsed() < EXPECTING / 2
     }
 
-    /// Sends it a plan, cut into messages, with the streams that workers inherit.
+    /// Sends it a plan, cut into messages, with the terminals that workers inherit.
     pub(super) fn send(&self, purpose: Purpose, plan: &Plan) -> io::Result<()> {
         let mut bytes = Vec::new();
         codec::encode(plan, &mut bytes, u64::from(u32::MAX)).map_err(|error| io::Error::other(error.to_string()))?;
@@ -100,13 +100,10 @@ pub(super) fn failed(step: &'static str) -> impl Fn(io::Error) -> NoTemplate {
     move |error| NoTemplate::NotStarted(not_started(error))
 }
 
-/// A stream that a child may write to. A terminal is opened anew: what the application has can be read from as well, and what is typed
-/// there is not for the child.
-fn to_write_only(stream: BorrowedFd<'_>) -> io::Result<OwnedFd> {
-    if rustix::termios::isatty(stream) {
-        let path = format!("/proc/self/fd/{}", stream.as_raw_fd());
-        let flags = OFlags::WRONLY | OFlags::NOCTTY | OFlags::CLOEXEC;
-        return Ok(rustix::fs::open(path, flags, Mode::empty())?);
-    }
-    Ok(rustix::io::fcntl_dupfd_cloexec(stream, 3)?)
+/// A terminal that a child may write to. It is opened anew: what the application has can be read from as well, and what is typed there is
+/// not for the child; and flags that the child sets are its own. Everything else is passed on.
+fn to_write_only(terminal: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    let path = format!("/proc/self/fd/{}", terminal.as_raw_fd());
+    let flags = OFlags::WRONLY | OFlags::NOCTTY | OFlags::CLOEXEC;
+    Ok(rustix::fs::open(path, flags, Mode::empty())?)
 }

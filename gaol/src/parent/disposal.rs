@@ -16,6 +16,7 @@ use rustix::net::Shutdown;
 use rustix::process::Resource;
 
 use super::slot::Slot;
+use crate::sys::signals;
 
 /// How long whoever hands something over waits for it to be closed: what is honest is closed by then.
 const PROMPT: Duration = Duration::from_millis(20);
@@ -109,6 +110,7 @@ impl Disposer {
     }
 
     fn work(&self) {
+        signals::block_all();
         let mut state = self.state();
         loop {
             if let Some(Refuse(descriptor, left)) = state.queue.pop_front() {

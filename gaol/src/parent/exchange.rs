@@ -13,10 +13,12 @@ use rustix::net::{RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlag
 use super::disposal::Unclaimed;
 use super::outgoing::Outgoing;
 use super::output::{Output, Printed, drain, read_output};
+use super::passing::{Passing, Targets};
 use super::patience::Look;
 use super::streams;
 use super::template::{Template, Worker};
 use super::wait::{Came, Readable, poll_until, receive_from_child, wait_readable};
+use super::zygote::SETUP_TIME;
 use crate::crossing::Back;
 use crate::error::ProtocolProblem;
 use crate::message::Ended;
@@ -92,6 +94,7 @@ pub(super) fn exchange(
         orphaned: false,
         open: true,
         output_open: worker.output.is_some(),
+        passing: Passing::new(&worker.passed, &template.targets),
         idle: false,
         deadline: terms.time.and_then(|time| Instant::now().checked_add(time)),
         cpu: None,
@@ -110,6 +113,8 @@ pub(super) fn exchange(
     template.calls(terms.entry);
     template.demand.expects(exchange.aside);
     let answer = exchange.run(template, output);
+    // What was printed comes before whatever the application does next.
+    exchange.passing.finish(exchange.deadline.unwrap_or_else(|| Instant::now() + SETUP_TIME));
     template.demand.saw(exchange.aside);
     // Only errors show what was printed. A kept worker that panicked has replied all the same.
     let is_error = match &answer {
@@ -168,6 +173,8 @@ struct Exchange<'a> {
     /// The worker's end of the channel is open, as far as is known.
     open: bool,
     output_open: bool,
+    /// What it prints to the application's own streams.
+    passing: Passing<'a>,
     /// There was nothing to do but to wait.
     idle: bool,
     deadline: Option<Instant>,
@@ -177,7 +184,7 @@ struct Exchange<'a> {
 impl Exchange<'_> {
     fn run(&mut self, template: &Template, output: &mut Output) -> Answer {
         let whole = self.request.len();
-        if self.terms.reused && !is_quiet(self.worker) {
+        if self.terms.reused && !is_quiet(self.worker, &template.targets) {
             return Answer::NeverBegan;
         }
         let begun = Instant::now();
@@ -236,6 +243,8 @@ impl Exchange<'_> {
         if let Some(watch) = &self.cpu {
             until = Some(until.map_or(watch.next, |deadline| deadline.min(watch.next)));
         }
+        let full = self.passing.look_again();
+        until = until.into_iter().chain(full).min();
         let mut interest = PollFlags::IN;
         if !self.request.is_empty() && self.open {
             interest |= PollFlags::OUT;
@@ -247,9 +256,15 @@ impl Exchange<'_> {
         if let Some(fd) = self.worker.output.as_ref().filter(|_| self.output_open) {
             fds.push(PollFd::new(fd, PollFlags::IN));
         }
+        let passed = fds.len();
+        fds.extend(self.passing.interest());
         let polled = poll_until(&mut fds, until).map_err(|error| ("poll", error))?;
         let status_ready = self.ended.is_none() && !fds[1].revents().is_empty();
-        let output_ready = self.output_open && fds.last().is_some_and(|fd| !fd.revents().is_empty());
+        let output_ready = self.output_open && !fds[passed - 1].revents().is_empty();
+        let passed_ready = fds[passed..].iter().any(|fd| !fd.revents().is_empty());
+        if passed_ready {
+            self.passing.take();
+        }
         if output_ready && let Some(socket) = &self.worker.output {
             self.output_open = read_output(socket, output) != Printed::End;
         }
@@ -264,7 +279,7 @@ impl Exchange<'_> {
         if self.cpu.as_ref().is_some_and(|watch| watch.next <= now) {
             return self.watch_cpu();
         }
-        debug_assert!(polled == Readable::Yes, "only a limit ends a wait early");
+        debug_assert!(polled == Readable::Yes || full.is_some(), "only a limit ends a wait early");
         Ok(None)
     }
 
@@ -572,12 +587,13 @@ fn send_some(channel: impl AsFd, bytes: &[u8], descriptors: &[BorrowedFd<'_>]) -
 
 /// Whether a kept worker waits for its next call and does nothing else: what it says between two calls answers neither, and then it is not
 /// asked again. What it printed for the call before is no part of the next one.
-fn is_quiet(worker: &Worker) -> bool {
+fn is_quiet(worker: &Worker, targets: &Targets) -> bool {
     let mut fds = vec![PollFd::new(&worker.channel, PollFlags::IN)];
     fds.extend(worker.output.as_ref().map(|output| PollFd::new(output, PollFlags::IN)));
     let polled = rustix::io::retry_on_intr(|| rustix::event::poll(&mut fds, Some(&rustix::event::Timespec::default())));
     if polled.is_err() || !fds[0].revents().is_empty() {
         return false;
     }
+    Passing::new(&worker.passed, targets).take();
     fds.get(1).is_none_or(|output| output.revents().is_empty()) || drain(worker, &mut Output::default())
 }

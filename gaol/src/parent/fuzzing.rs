@@ -85,7 +85,15 @@ pub fn come_of<R: Returned>(
         Template::of_nobody(null(), null(), plan.expect("it names no path"), zygote)
     });
     // No process: what is sent to it by way of this descriptor reaches nobody.
-    let worker = Worker { channel: ours.into(), pidfd: null, status, output: None, ends: [0; 2], lane: None };
+    let worker = Worker {
+        channel: ours.into(),
+        pidfd: null,
+        status,
+        output: None,
+        passed: [None, None],
+        ends: [0; 2],
+        lane: None,
+    };
     let frame = Header::plain(Kind::Call, script.nonce, script.entry, 0).to_bytes().to_vec();
     let outgoing = Outgoing { frame, descriptors: Vec::new(), room: script.room, aside: 0, reserved: None };
     let terms = Terms {

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::application::Application;
 use crate::sys::clock::CpuClock;
+use crate::sys::signals;
 
 /// How often workers are looked at, and how long one is kept before it is.
 const LOOK: Duration = Duration::from_millis(100);
@@ -91,6 +92,7 @@ impl Attendant {
     }
 
     fn run(&self, application: &Application) {
+        signals::block_all();
         let mut pause = LOOK;
         let mut state = self.state();
         loop {

@@ -25,8 +25,8 @@ pub(crate) fn let_go() -> Result<(), ProfileError> {
     if zygote::has_copies() {
         return Err(ProfileError::Forked);
     }
-    Application::end_all();
     Application::let_kept_go();
+    Application::end_all();
     if disposal::rest() { Ok(()) } else { Err(ProfileError::Threads { count: 2 }) }
 }
 

@@ -15,6 +15,7 @@ use super::blank::{Blank, NoTemplate, failed};
 use super::disposal::ChildSocket;
 use super::exchange::Clock;
 use super::idleness::{self, Found, Watched};
+use super::passing::Targets;
 use super::patience::Pace;
 use super::wait::{receive_by, wait_readable};
 use super::watch::{Vigil, Watcher};
@@ -42,6 +43,8 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub(super) struct Template {
     control: OwnedFd,
     pidfd: OwnedFd,
+    /// The application's streams that its workers print to.
+    pub(super) targets: Targets,
     names: Vec<Name>,
     /// What is known of these without looking.
     vigil: Vigil,
@@ -135,6 +138,8 @@ pub(super) struct Worker {
     pub(super) status: OwnedFd,
     /// What it prints, where that is captured.
     pub(super) output: Option<ChildSocket>,
+    /// What it prints, where that is passed on.
+    pub(super) passed: [Option<ChildSocket>; 2],
     /// The inode numbers of its own ends of channel and output, neither of which is to come back as a result.
     pub(super) ends: [u64; 2],
     /// Shared memory that it has ready, and no other worker ever has.
@@ -157,7 +162,21 @@ impl Template {
         let (names, ready, pace) = (Vec::new(), Mutex::new(ready), Pace::default());
         let (demand, called, vigil) = (Demand::default(), AtomicU64::default(), Vigil::default());
         let entered = Entered { layers: plan.layers, landlock_abi: 0, landlock_errno: 0 };
-        Self { control, pidfd, names, plan, entered, ready, spares: false, pace, demand, called, vigil, zygote }
+        Self {
+            control,
+            pidfd,
+            targets: Targets::default(),
+            names,
+            plan,
+            entered,
+            ready,
+            spares: false,
+            pace,
+            demand,
+            called,
+            vigil,
+            zygote,
+        }
     }
 }
 
@@ -206,6 +225,7 @@ impl Template {
     pub(super) fn of_blank(blank: Blank, resolved: Resolved, spares: bool, at_once: bool) -> Result<Self, NoTemplate> {
         let deadline = Instant::now() + SETUP_TIME;
         let Resolved { plan, names } = resolved;
+        let targets = Targets::of(&plan).map_err(failed("copy the streams that are inherited"))?;
         // If it is gone already, what it said before is still to be read.
         let sent = blank.send(Purpose::Enter, &plan);
         let Blank { control, zygote, .. } = blank;
@@ -252,6 +272,7 @@ impl Template {
                 Ok(Self {
                     control,
                     pidfd,
+                    targets,
                     names,
                     vigil: Vigil::default(),
                     plan,
@@ -507,8 +528,14 @@ impl Template {
         let (channel, pidfd, status) = (descriptors.next()?.into(), descriptors.next()?, descriptors.next()?);
         let captures = self.plan.stdout == Stream::Capture || self.plan.stderr == Stream::Capture;
         let output = if captures { Some(descriptors.next()?.into()) } else { None };
+        let mut passed = [None, None];
+        for (place, stream) in passed.iter_mut().zip([self.plan.stdout, self.plan.stderr]) {
+            if stream == Stream::Pass {
+                *place = Some(descriptors.next()?.into());
+            }
+        }
         let lane = if lane > 0 { Some(Lane::new(descriptors.next()?, lane)) } else { None };
-        descriptors.next().is_none().then_some(Worker { channel, pidfd, status, output, ends, lane })
+        descriptors.next().is_none().then_some(Worker { channel, pidfd, status, output, passed, ends, lane })
     }
 }
 

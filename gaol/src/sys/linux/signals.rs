@@ -32,6 +32,16 @@ pub(crate) fn reset() {
     unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut()) };
 }
 
+/// Blocks every signal for the calling thread, which is gaol's own in an application: its signals are for its own threads.
+pub(crate) fn block_all() {
+    // SAFETY: an all-zero sigset_t is a valid empty set on Linux, and `sigfillset` fills it in any case.
+    let mut all: libc::sigset_t = unsafe { std::mem::zeroed() };
+    // SAFETY: `all` is a live sigset_t.
+    unsafe { libc::sigfillset(&raw mut all) };
+    // SAFETY: `all` is initialised; a null old set is allowed.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, std::ptr::null_mut()) };
+}
+
 /// Resets what [`reset`] leaves as a Rust program has it: another program that writes into a pipe which nobody reads ends.
 pub(crate) fn reset_for_program() {
     for signal in [libc::SIGPIPE, libc::SIGXFSZ, libc::SIGSEGV, libc::SIGBUS] {
