@@ -394,7 +394,9 @@ impl<'a> World<'a> {
             (On::Stream(0), ..) | (On::Stream(_), _, Streams::Null) => null(),
             // Sockets, which cannot be opened.
             (On::Stream(_), _, Streams::Captured) => Err(at(libc::ENXIO)),
-            (On::Stream(_), _, Streams::Inherited) => judged("/dev/pts/0".as_ref()),
+            // A terminal, and a file: what is printed to that goes by a socket.
+            (On::Stream(1), _, Streams::Inherited) => judged("/dev/pts/0".as_ref()),
+            (On::Stream(_), _, Streams::Inherited) => Err(at(libc::ENXIO)),
             (On::Handed, Handed::Nothing, _) => Err(at(ENOENT)),
             (On::Handed, Handed::File, _) => judged(&self.place.secret),
             (On::Handed, Handed::Directory, _) if write => Err(at(libc::EISDIR)),
