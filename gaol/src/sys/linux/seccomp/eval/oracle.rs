@@ -162,7 +162,7 @@ pub(super) fn in_template(shape: &Watched, call: &Call) -> Answer {
         "msync" => allowed_or(low(2) <= 7, EINVAL),
         "shutdown" => allowed_or(low(1) <= 2, EINVAL),
         "waitid" => allowed_or(low(3) & !0xE100_000F == 0, EINVAL),
-        "pidfd_open" => allowed_if(low(1) == 0),
+        "pidfd_open" => allowed_or(low(1) == 0, ENOSYS),
         "pidfd_send_signal" => allowed_if(low(3) == 0),
         "wait4" if shape.exec() || shape.narrows() => allowed_or(low(2) & !0xE000_000B == 0, EINVAL),
 

@@ -52,9 +52,9 @@ pub(super) fn list(table: &mut Table, shape: &Shape) {
     let ends = bits(libc::WNOHANG | libc::WSTOPPED | libc::WEXITED | libc::WCONTINUED | libc::WNOWAIT);
     let of_threads = bits(libc::__WNOTHREAD | libc::__WALL | libc::__WCLONE);
     table.choose(libc::SYS_waitid, [when([argument(3).only(ends | of_threads)], Allow)], Answer(EINVAL));
-    for (call, flags) in [(libc::SYS_pidfd_open, argument(1)), (libc::SYS_pidfd_send_signal, argument(3))] {
-        table.choose(call, [when([flags.is(0)], Allow)], Refuse(EPERM));
-    }
+    // A worker has no such call. Runtimes ask for it with PIDFD_NONBLOCK, and are to be told so, and not to be ended for it.
+    table.choose(libc::SYS_pidfd_open, [when([argument(1).is(0)], Allow)], Answer(ENOSYS));
+    table.choose(libc::SYS_pidfd_send_signal, [when([argument(3).is(0)], Allow)], Refuse(EPERM));
     if shape.narrows || shape.exec {
         // Programs wait; a process that puts itself under a profile may have children already.
         let ends = bits(libc::WNOHANG | libc::WUNTRACED | libc::WCONTINUED);
