@@ -55,6 +55,8 @@ pub(crate) enum OtherAct {
     WriteMemory,
     TakeDescriptor,
     PidfdOpen(Victim),
+    /// As runtimes do, with `PIDFD_NONBLOCK`.
+    PidfdOpenNonblocking(Victim),
     /// A signal that is ignored by default: it arrives and does no harm.
     Kill(Victim, i32),
     Tgkill(Victim),
@@ -161,6 +163,9 @@ pub(crate) fn perform(act: OtherAct, place: &Place) -> Attempt {
             let mut buffer = [0_u8; 64];
             let count = call!(libc::SYS_pread64, fd, buffer.as_mut_ptr(), buffer.len(), 0)?;
             Ok(String::from_utf8_lossy(&buffer[..count]).into_owned())
+        }
+        O::PidfdOpenNonblocking(victim) => {
+            call!(libc::SYS_pidfd_open, victim.pid(place), libc::O_NONBLOCK).map(done("opened"))
         }
         O::PidfdOpen(victim) => call!(libc::SYS_pidfd_open, victim.pid(place), 0).map(done("opened")),
         O::Kill(victim, signal) => call!(libc::SYS_kill, victim.pid(place), signal).map(done("sent")),
@@ -319,6 +324,7 @@ pub(crate) fn rows() -> Vec<Row> {
         (43, "process_vm_readv(parent)", O::ReadMemory, ENOSYS.into()),
         (43, "process_vm_writev(parent)", O::WriteMemory, EPERM.into()),
         (44, "pidfd_open(parent)", O::PidfdOpen(Parent), ENOSYS.into()),
+        (44, "pidfd_open(parent, PIDFD_NONBLOCK)", O::PidfdOpenNonblocking(Parent), ENOSYS.into()),
         (44, "pidfd_open(parent), pidfd_getfd", O::TakeDescriptor, ENOSYS.into()),
         (45, "kill(parent)", by_signal(Parent, SIGURG), EPERM.into()),
         (45, "kill(bystander, SIGTERM)", by_signal(Bystander, libc::SIGTERM), EPERM.into()),

@@ -281,7 +281,9 @@ fn other(act: OtherAct, world: &World<'_>) -> Rule {
             errno(EACCES)
         }
         O::Seize(_) | O::Attach(_) | O::TraceMe => ends(),
-        O::ReadMemory | O::TakeDescriptor | O::PidfdOpen(_) | O::PidfdSignal(_) => errno(ENOSYS),
+        O::ReadMemory | O::TakeDescriptor | O::PidfdOpen(_) | O::PidfdOpenNonblocking(_) | O::PidfdSignal(_) => {
+            errno(ENOSYS)
+        }
         O::Kill(victim, _) | O::Tgkill(victim) | O::Tkill(victim) => signal(victim, world),
         O::OutliveParent => world.unless_programs(EPERM),
         // First it asks which processors there are for the other, and is told that there is no such call.
