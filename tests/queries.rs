@@ -58,7 +58,7 @@ impl Scene {
     /// What the function's own error says.
     fn refusal(&self, sql: &str) -> String {
         match query(&self.database(), sql).expect_err("it is refused") {
-            Error::Function(error) => error.to_string(),
+            Error::Function(error) => error.message().to_owned(),
             other => panic!("{sql}: {other}"),
         }
     }
@@ -167,7 +167,7 @@ fn no_query_runs_longer_or_larger_than_the_limits() {
         // Either SQLite asks for the byte that is too many, which it answers with an error, or this program does.
         match call(rows) {
             Error::OutOfMemory { limit, .. } => assert_eq!(limit, Some(64 << 20), "tier {tier}"),
-            Error::Function(error) => assert_eq!(error.to_string(), "out of memory", "tier {tier}"),
+            Error::Function(error) => assert_eq!(error.message(), "out of memory", "tier {tier}"),
             other => panic!("tier {tier}: {other}"),
         }
         let error = call(answer);
@@ -186,8 +186,8 @@ fn a_file_that_is_no_database_is_an_error_of_sqlites() {
     std::fs::write(&path, "This is text, and long enough to have a header. ".repeat(100)).expect("a file");
     in_each_tier(|tier| {
         let error = query(&path, "SELECT * FROM town").expect_err("no database");
-        assert!(matches!(error, Error::Function(_)), "tier {tier}: {error:?}");
-        assert_eq!(error.to_string(), "file is not a database", "tier {tier}");
+        let Error::Function(said) = &error else { panic!("tier {tier}: {error:?}") };
+        assert_eq!(said.message(), "file is not a database", "tier {tier}");
     });
 }
 

@@ -14,7 +14,7 @@ fn is_refused(result: gaol::Result<String>, kind: ErrorKind) {
     let errno = if kind == ErrorKind::NotFound { libc::ENOENT } else { libc::EACCES };
     match result {
         Err(Error::Function(error)) => {
-            assert_eq!(error.to_string(), std::io::Error::from_raw_os_error(errno).to_string())
+            assert_eq!(error.message(), std::io::Error::from_raw_os_error(errno).to_string())
         }
         other => panic!("expected a refusal, not {:?}", other.map(|text| text.len())),
     }

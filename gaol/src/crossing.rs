@@ -194,7 +194,7 @@ fn only_words<E>(_bytes: &[u8], _budget: Budget) -> Result<E, DecodeError> {
 }
 
 fn words(words: &Words, cap: u64) -> Reply {
-    reply(Kind::FailedInWords, cap, |writer| writer.value(words))
+    reply(Kind::FailedInWords, cap, |writer| writer.value(&words.parts()))
 }
 
 /// Encodes a reply behind room for its header.
@@ -373,8 +373,8 @@ pub(crate) fn understand<R: Returned>(
     let meaning = match kind {
         Kind::Returned => read_beside(&payload, aside, descriptors, budget, read).map(Meaning::Value),
         Kind::Failed => (errors.decode)(&payload, budget).map(Meaning::FunctionError),
-        Kind::FailedInWords => codec::decode_within::<Words>(&payload, budget)
-            .map(|words| Meaning::Words(FunctionError::from_words(words))),
+        Kind::FailedInWords => codec::decode_within(&payload, budget)
+            .map(|parts| Meaning::Words(FunctionError::from_words(Words::of_parts(parts)))),
         other => return Meaning::Undecodable(DecodeError::custom(format_args!("a {other:?} frame is no result"))),
     };
     meaning.unwrap_or_else(|error| match error {

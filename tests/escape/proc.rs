@@ -313,6 +313,8 @@ pub(crate) fn rows() -> Vec<Row> {
         for profile in [Wide, Nothing] {
             let one = row(number, format!("open({name}, O_WRONLY) under {profile:?}"), ProcAct::Setting(index));
             let one = if profile == Wide { one.under(Wide).refused(a, b) } else { one.always(EPERM) };
+            let one =
+                if profile == Wide && name.starts_with("/proc/self/") { one.for_others(EACCES, EACCES) } else { one };
             let one = match (name, profile) {
                 // Every program may write it: it is bound by its own name, where devices are not dead.
                 ("/dev/null", _) => one.by_command(Answer::done(), Answer::done()),
@@ -380,18 +382,18 @@ pub(crate) fn rows() -> Vec<Row> {
         (267, "physical addresses, by /proc/self/pagemap", ProcAct::PhysicalAddresses),
     ];
     for (number, name, act) in hidden {
-        rows.push(
-            row(number, format!("{name}, under Wide"), act)
-                .under(Wide)
-                .always(Answer::Absent)
-                .open_without(EVERY)
-                .root_only(PRIVILEGE),
-        );
+        let one = row(number, format!("{name}, under Wide"), act)
+            .under(Wide)
+            .always(Answer::Absent)
+            .open_without(EVERY)
+            .root_only(PRIVILEGE);
+        rows.push(if number == 267 { one.for_others(EACCES, EACCES) } else { one });
     }
     rows.push(
         row(266, "a write to code by /proc/self/mem under Wide", ProcAct::OwnCode)
             .under(Wide)
             .refused(EROFS, EACCES)
+            .for_others(EACCES, EACCES)
             .open_without(EVERY),
     );
     // Who may write everything may write this too, if it is root's; the threat model says so.

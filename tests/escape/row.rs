@@ -141,6 +141,8 @@ pub(crate) struct Row {
     otherwise: Vec<(Way, [Expected; 2])>,
     root_only: Option<&'static str>,
     may_lack: Option<&'static str>,
+    /// What comes back for anyone but root, where that differs.
+    unprivileged: [Option<Answer>; 2],
 }
 
 /// A row under the empty profile; the expectations follow.
@@ -156,6 +158,7 @@ pub(crate) fn row(number: u16, name: impl Into<String>, act: impl Into<Act>) -> 
         otherwise: Vec::new(),
         root_only: None,
         may_lack: None,
+        unprivileged: [None, None],
     }
 }
 
@@ -214,6 +217,12 @@ impl Row {
         self
     }
 
+    /// What comes back for anyone but root, where the files of a process that is not dumpable are root's. In tier A and in tier B.
+    pub(crate) fn for_others(mut self, a: impl Into<Answer>, b: impl Into<Answer>) -> Self {
+        self.unprivileged = [Some(a.into()), Some(b.into())];
+        self
+    }
+
     /// The controls need something that a kernel may be built or set up without.
     pub(crate) fn may_lack(mut self, reason: &'static str) -> Self {
         self.may_lack = Some(reason);
@@ -247,6 +256,10 @@ impl Row {
     pub(crate) fn expected(&self, way: Way, tier: Tier) -> Expected {
         if self.profile == Profile::ReadPerCall && !matches!(way, Way::Function(_)) {
             return expect::not_applicable(expect::NAMES_ITS_ARGUMENT);
+        }
+        let others = self.unprivileged[tier as usize].as_ref().filter(|_| !rustix::process::geteuid().is_root());
+        if let (Some(answer), Way::Function(_) | Way::Activation) = (others, way) {
+            return answer.clone().into();
         }
         let otherwise = self.otherwise.iter().find(|(other, _)| *other == way);
         otherwise.map_or_else(|| expect::derived(self, way, tier), |(_, answers)| answers[tier as usize].clone())

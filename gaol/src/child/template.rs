@@ -16,7 +16,7 @@ use crate::message::{
     EXPECTING, Ended, LONGEST, PlanHead, Purpose, Readiness, Spawned, Step, Wanted, Watch, send, verdict,
     worker_descriptor,
 };
-use crate::plan::{Plan, Reason, Refusal, Stream};
+use crate::plan::{Need, Plan, Reason, Refusal, Stream};
 use crate::support::Layer;
 use crate::sys::descriptors::{close_from, place, receive, socket_pair};
 use crate::sys::groundwork::Groundwork;
@@ -153,7 +153,8 @@ impl Questions {
                 "count threads in /proc, which hides processes from their own user here (`hidepid`, or systemd's `ProtectProc=`)",
                 plan.counted_threads().map_or_else(String::new, |threads| format!("threads = {threads}")),
                 Reason::Operation,
-            )),
+            )
+            .needed_for(if plan.runs_programs() { Need::CountThreadsOfPrograms } else { Need::CountThreads })),
             _ => Err(refusal(Layer::Limits, "recvmsg(listener)", &io::ErrorKind::UnexpectedEof.into())),
         }
     }

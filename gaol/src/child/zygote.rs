@@ -71,8 +71,11 @@ fn start(control: &OwnedFd) -> Result<Infallible, (&'static str, io::Error)> {
         .map_err(|errno| ("open /dev/null", errno.into()))?;
     std::mem::forget(place(null.as_fd(), 0).map_err(|error| ("dup3", error))?);
 
-    let threads = threads().map_err(|error| ("count the threads in /proc/self/task", error))?;
+    let mut threads = threads().map_err(|error| ("count the threads in /proc/self/task", error))?;
     if threads.len() != 1 {
+        // They take their names once they run.
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        threads = self::threads().map_err(|error| ("count the threads in /proc/self/task", error))?;
         /// A name has 15 bytes at most, and a greeting is one message.
         const MOST: usize = 16;
         let count = u32::try_from(threads.len()).unwrap_or(u32::MAX);

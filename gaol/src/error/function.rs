@@ -20,7 +20,7 @@ pub struct FunctionError {
 }
 
 /// What the system answered, where one of the errors of a chain is an [`io::Error`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Answer {
     errno: Option<i32>,
     /// The place of an error kind in [`KINDS`], where there is no errno.
@@ -61,13 +61,23 @@ impl Answer {
 }
 
 /// What crosses of an error that is not sent as a value.
-#[derive(Debug, serde::Serialize, serde::Deserialize)]
+#[derive(Debug)]
 pub(crate) struct Words {
     messages: Vec<String>,
     answer: Answer,
 }
 
 impl Words {
+    /// As they cross: without names, since both halves are gaol's own, and what cannot be read is a child's doing.
+    pub(crate) fn parts(&self) -> (&[String], Option<i32>, Option<u8>) {
+        (&self.messages, self.answer.errno, self.answer.kind)
+    }
+
+    /// What crossed.
+    pub(crate) fn of_parts((messages, errno, kind): (Vec<String>, Option<i32>, Option<u8>)) -> Self {
+        Self { messages, answer: Answer { errno, kind } }
+    }
+
     /// Of messages without an error.
     pub(crate) fn new(messages: Vec<String>) -> Self {
         Self { messages, answer: Answer::default() }

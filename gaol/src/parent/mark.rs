@@ -48,7 +48,7 @@ impl Mark {
         }
         let key = Key::from_bytes(bytes);
         let (socket, sender) = socket_pair(SocketType::SEQPACKET)?;
-        rustix::net::send(&sender, key.as_bytes(), SendFlags::NOSIGNAL)?;
+        rustix::io::retry_on_intr(|| rustix::net::send(&sender, key.as_bytes(), SendFlags::NOSIGNAL))?;
         rustix::io::fcntl_setfd(&socket, FdFlags::empty())?;
         Ok(Self { process: std::process::id(), key, socket })
     }
@@ -58,7 +58,7 @@ impl Mark {
         let mut held = [0; KEY_BYTES + 1];
         let peek = RecvFlags::PEEK | RecvFlags::DONTWAIT;
         self.process == std::process::id()
-            && rustix::net::recv(&self.socket, &mut held, peek)
+            && rustix::io::retry_on_intr(|| rustix::net::recv(&self.socket, &mut held, peek))
                 .is_ok_and(|(_, length)| held.get(..length) == Some(self.key.as_bytes()))
     }
 }

@@ -49,7 +49,8 @@ mod tests {
             let marker = 0_u8;
             let stack = of_this_thread().expect("the C library knows");
             assert!(stack.contains(&std::ptr::from_ref(&marker).addr()), "{stack:?}");
-            assert!(stack.len() >= size && stack.len() < size + (1 << 20), "{stack:?}");
+            // The C library may give a thread the stack of one that has ended, which may have been larger.
+            assert!(stack.len() >= size && stack.len() < 64 << 20, "{stack:?}");
         };
         for size in [64 << 10, 1 << 20, 16 << 20] {
             std::thread::Builder::new()

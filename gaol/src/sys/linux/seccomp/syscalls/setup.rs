@@ -8,6 +8,8 @@ pub(in crate::sys::linux::seccomp) const SETUP: &[c_long] = &[
     // Granted paths are opened by name alone, and looked at. A mount point is made where there is none.
     libc::SYS_openat2,
     libc::SYS_openat,
+    // … with the mode that it is made with, whatever the application's umask forbids.
+    libc::SYS_umask,
     libc::SYS_mkdirat,
     libc::SYS_symlinkat,
     // Bound into the private root, and the old one let go of.
