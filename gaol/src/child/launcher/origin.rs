@@ -49,7 +49,9 @@ pub(super) fn message(argument: &OsStr) -> Result<&OsStr, Failure> {
 /// The key that a socket holds, which stays there.
 fn key(socket: &OwnedFd) -> Option<Key> {
     let mut bytes = [0; KEY_BYTES + 1];
-    let (_, length) = rustix::net::recv(socket, &mut bytes, RecvFlags::PEEK | RecvFlags::DONTWAIT).ok()?;
+    let (_, length) =
+        rustix::io::retry_on_intr(|| rustix::net::recv(socket, &mut bytes, RecvFlags::PEEK | RecvFlags::DONTWAIT))
+            .ok()?;
     Some(Key::from_bytes(bytes.get(..length)?.try_into().ok()?))
 }
 
