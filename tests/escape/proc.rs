@@ -313,8 +313,11 @@ pub(crate) fn rows() -> Vec<Row> {
         for profile in [Wide, Nothing] {
             let one = row(number, format!("open({name}, O_WRONLY) under {profile:?}"), ProcAct::Setting(index));
             let one = if profile == Wide { one.under(Wide).refused(a, b) } else { one.always(EPERM) };
-            let one =
-                if profile == Wide && name.starts_with("/proc/self/") { one.for_others(EACCES, EACCES) } else { one };
+            let one = if profile == Wide && name.starts_with("/proc/self/") && !is_public(name) {
+                one.for_others(EACCES, EACCES)
+            } else {
+                one
+            };
             let one = match (name, profile) {
                 // Every program may write it: it is bound by its own name, where devices are not dead.
                 ("/dev/null", _) => one.by_command(Answer::done(), Answer::done()),
@@ -417,4 +420,9 @@ pub(crate) fn rows() -> Vec<Row> {
         );
     }
     rows
+}
+
+/// Whether anybody may open it for writing: these files are everybody's, also of a process that is not dumpable.
+fn is_public(name: &str) -> bool {
+    name.ends_with("/timerslack_ns") || name.starts_with("/proc/self/attr/")
 }
