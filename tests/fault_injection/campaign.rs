@@ -219,7 +219,7 @@ fn violations(act: Act, run: &Run, injected: Option<Injected>, confined: &[Confi
     let (before, after) = &report.descriptors;
     let new: Vec<_> = after.iter().filter(|number| !before.contains(number)).collect();
     // An application that has made commands keeps the socket by which their launchers know it.
-    let most = if act == Act::Command { 2 } else { 1 };
+    let most = if matches!(act, Act::Command | Act::CommandWithoutNamespaces) { 2 } else { 1 };
     if new.is_empty() || new.len() > most {
         violation(format!("descriptors {new:?} are open, one of them the activation's"));
     }
