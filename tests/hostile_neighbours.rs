@@ -240,7 +240,10 @@ fn all_at_once(layers_out: &[Layer]) {
                     } else {
                         hostile
                     };
-                    match call(way) {
+                    // On a machine that is loaded a call may wait longer for its turn than it may take. It can be made again then.
+                    let answer =
+                        std::iter::repeat_with(|| call(way)).find(|answer| !matches!(answer, Err(Error::Busy { .. })));
+                    match answer.expect("a turn comes") {
                         Err(error) if ends(&error) => {}
                         other => panic!("a child that {does}: {other:?}"),
                     }
