@@ -87,52 +87,124 @@ fn unsafe_stands_only_where_the_architecture_says() {
     }
 }
 
-/// The modules of `gaol`, lowest first. A module imports from its own row and those above it in this list.
+/// The modules of `gaol`, lowest first. A module imports from its own row and those above it in this list. The longest name that fits counts.
 const LEVELS: [&[&str]; 7] = [
-    &["profile", "error", "support", "plan", "program", "role", "controls"],
+    &["profile", "error", "support", "role", "testing::controls", "sys::plan", "sys::programs"],
     &["sys"],
-    &["wire", "entry", "message", "launch"],
-    &["crossing", "descriptor", "dynamic", "resolve", "explain", "tainted"],
-    &["parent", "child"],
-    &["init", "manifest", "stream", "written", "by_hand", "command", "sandbox", "escape_suite"],
-    &["lib", "__private", "test_support", "fuzz", "bench_internals"],
+    &["protocol", "function::entry", "process::messages", "process::launcher::messages", "process::launcher::mark"],
+    &["function", "descriptor", "profile::dynamic", "error::refusal", "tainted", "sys::paths"],
+    &["call", "process"],
+    &[
+        "init",
+        "function::manifest",
+        "stream",
+        "profile::file",
+        "profile::build",
+        "command",
+        "activate",
+        "testing::escape_suite",
+    ],
+    &["lib", "__private", "test_support", "testing"],
 ];
+
+/// The application's side and the child's side of a conversation. They share messages, and nothing else.
+const APPLICATION: [&str; 9] = [
+    "call",
+    "command",
+    "activate",
+    "stream",
+    "process::zygote::handle",
+    "process::zygote::host",
+    "process::template::handle",
+    "process::template::prewarmed",
+    "process::launcher::key",
+];
+const CHILD: [&str; 11] = [
+    "process::fuzzing",
+    "process::judge",
+    "process::orphans",
+    "process::subreaper",
+    "process::worker",
+    "process::zygote::main",
+    "process::template::main",
+    "process::launcher::main",
+    "process::launcher::init",
+    "process::launcher::origin",
+    "process::launcher::supervise",
+];
+
+/// Whether `module` is `name`, or stands in it.
+fn is_in(module: &str, name: &str) -> bool {
+    module.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+}
+
+/// The row of the longest name that `module` stands in.
+fn level_of(module: &str) -> Option<usize> {
+    let rows = LEVELS.iter().enumerate();
+    let fitting = rows.flat_map(|(level, names)| names.iter().map(move |name| (name.len(), level, *name)));
+    fitting.filter(|(_, _, name)| is_in(module, name)).max().map(|(_, level, _)| level)
+}
+
+/// Every path of a module of `gaol` that a line names.
+fn used_by(line: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    // `$crate::` is read where a macro is used.
+    for used in line.replace("$crate::", "").split("crate::").skip(1) {
+        let path: String =
+            used.chars().take_while(|letter| letter.is_alphanumeric() || "_:".contains(*letter)).collect();
+        match used[path.len()..].strip_prefix('{') {
+            // `use crate::{role, sys};`
+            Some(list) => {
+                let names = list.split('}').next().unwrap_or_default().split(',').map(str::trim);
+                found.extend(names.map(|name| format!("{path}{name}")));
+            }
+            None => found.push(path),
+        }
+    }
+    found
+}
+
+/// Each line of `gaol` that is no comment and names a module, with the module that it stands in.
+fn imports() -> Vec<(String, String, String)> {
+    let mut found = Vec::new();
+    for (name, text) in sources("gaol/src") {
+        let module = name.trim_end_matches(".rs").replace('/', "::").replace("sys::linux", "sys");
+        assert!(level_of(&module).is_some(), "{name} has no place in the order of modules");
+        // A list of names may have lines of its own.
+        let statements = text.replace(",\n", ", ").replace("{\n", "{");
+        for line in statements.lines().filter(|line| !line.trim_start().starts_with("//")) {
+            found.extend(used_by(line).into_iter().map(|used| (name.clone(), module.clone(), used)));
+        }
+    }
+    found
+}
 
 #[test]
 fn imports_go_one_way() {
-    let level_of = |module: &str| LEVELS.iter().position(|level| level.contains(&module));
-    for (name, text) in sources("gaol/src") {
-        let module = name.split(['/', '.']).next().unwrap_or_default();
-        let level = level_of(module).unwrap_or_else(|| panic!("{name} has no place in the order of modules"));
-        for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//")) {
-            // `$crate::` is read where a macro is used.
-            for used in line.replace("$crate::", "").split("crate::").skip(1) {
-                let used: Vec<&str> = match used.strip_prefix('{') {
-                    // `use crate::{role, sys};`
-                    Some(list) => list.split([',', '}']).map(str::trim).collect(),
-                    None => vec![used],
-                };
-                for used in used {
-                    let used = used
-                        .split(|letter: char| !letter.is_alphanumeric() && letter != '_')
-                        .next()
-                        .unwrap_or_default();
-                    let Some(other) = level_of(used) else { continue };
-                    assert!(
-                        other <= level,
-                        "gaol/src/{name}:{}: `{module}` imports from `{used}`, which stands above it",
-                        number + 1
-                    );
-                    let siblings = other == level && module != used && matches!(module, "parent" | "child");
-                    assert!(
-                        !siblings,
-                        "gaol/src/{name}:{}: `{module}` and `{used}` speak by messages only",
-                        number + 1
-                    );
-                }
-            }
-        }
+    for (name, module, used) in imports() {
+        let (Some(level), Some(other)) = (level_of(&module), level_of(&used)) else { continue };
+        assert!(other <= level, "gaol/src/{name}: `{module}` imports from `{used}`, which stands above it");
     }
+}
+
+#[test]
+fn application_and_child_share_nothing_but_messages() {
+    let is_one_of = |module: &str, side: &[&str]| side.iter().any(|name| is_in(module, name));
+    let mut sides = [0, 0];
+    for (name, module, used) in imports() {
+        let (application, child) = (is_one_of(&module, &APPLICATION), is_one_of(&module, &CHILD));
+        assert!(
+            !(application && is_one_of(&used, &CHILD)),
+            "gaol/src/{name}: the application's side imports `{used}`, which runs in children"
+        );
+        assert!(
+            !(child && is_one_of(&used, &APPLICATION)),
+            "gaol/src/{name}: the child's side imports `{used}`, which runs in the application"
+        );
+        sides[0] += usize::from(application);
+        sides[1] += usize::from(child);
+    }
+    assert!(sides.iter().all(|imports| *imports > 50), "{sides:?}");
 }
 
 #[test]

@@ -14,15 +14,15 @@ pub use std::vec::Vec;
 pub use gaol_macros::checked_reason;
 pub use inventory::submit;
 
-pub use crate::crossing::{
+pub use crate::call::{Prepared, prepared};
+pub use crate::function::entry::{Entry, Registration, Reply, Request};
+pub use crate::function::transfer::{
     Codec, CodecDisplay, CodecError, CodecSerde, ErrorCodec, ErrorType, OptionCodec, Place, Returned, Returns, Sent,
     Way, WayOfBlocks, WayOfDescriptors, WayOfNothing, WayOfSerde, assert_crosses, assert_known, serve,
 };
-pub use crate::dynamic::{Dynamic, evaluate};
-pub use crate::entry::{Entry, Registration, Reply, Request};
-pub use crate::parent::{Prepared, prepared};
+pub use crate::profile::dynamic::{Dynamic, evaluate};
 pub use crate::profile::{
     AddressPattern, Limits, Operation, Output, PathPattern, Process, Profile, ProfilePath, Violation,
 };
+pub use crate::protocol::codec::{DecodeError, EncodeError, Reader, Writer};
 pub use crate::tainted::{Taint, Tainted, from_checked as reason_from_checked};
-pub use crate::wire::codec::{DecodeError, EncodeError, Reader, Writer};

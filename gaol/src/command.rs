@@ -4,12 +4,13 @@ use std::ffi::OsStr;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitStatus};
 
-use crate::launch::{ARGUMENT, Launch, SET_UP_FAILURE, locate};
-use crate::parent::marked;
+use crate::call::marked;
+use crate::process::launcher::messages::{ARGUMENT, Launch, SET_UP_FAILURE, locate};
 use crate::profile::Profile;
-use crate::resolve::Writable;
-use crate::sys::descriptors::is_secure_execution;
-use crate::{controls, role};
+use crate::role;
+use crate::sys::os::descriptors::is_secure_execution;
+use crate::sys::paths::Writable;
+use crate::testing::controls;
 
 impl Profile {
     /// A command that starts `program` inside this profile.

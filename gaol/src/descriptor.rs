@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::wire::descriptors;
+use crate::protocol::descriptors;
 
 /// A descriptor anywhere inside the arguments or the result of a sandboxed call.
 ///

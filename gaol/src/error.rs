@@ -3,6 +3,7 @@
 mod function;
 mod problem;
 mod profile;
+pub(crate) mod refusal;
 mod text;
 
 use std::fmt;

@@ -1,10 +1,11 @@
 //! The entry point: where a process that gaol started stops being the application.
 
+use crate::process::launcher::messages;
+use crate::process::messages::ZYGOTE_ARGUMENT;
+use crate::sys::os::descriptors::{is_control_socket, is_secure_execution};
 #[cfg(feature = "escape-suite")]
-use crate::escape_suite;
-use crate::message::ZYGOTE_ARGUMENT;
-use crate::sys::descriptors::{is_control_socket, is_secure_execution};
-use crate::{child, launch, role};
+use crate::testing::escape_suite;
+use crate::{process, role};
 
 /// Makes this process able to make sandboxed calls. For those who write `main` by hand; [`main!`](crate::main!) does it for others.
 ///
@@ -26,9 +27,9 @@ pub fn init() {
         Some(Child::Zygote) => {
             #[cfg(feature = "escape-suite")]
             escape_suite::register();
-            child::main()
+            process::main()
         }
-        Some(Child::Launcher) => child::launch(),
+        Some(Child::Launcher) => process::launch(),
         None => role::pass_entry_point(),
     }
 }
@@ -49,7 +50,7 @@ fn started_as() -> Option<Child> {
             arguments.next().is_none() && !is_secure_execution() && is_control_socket(rustix::stdio::stdin());
         return is_zygote.then_some(Child::Zygote);
     }
-    (first == launch::ARGUMENT && !is_secure_execution()).then_some(Child::Launcher)
+    (first == messages::ARGUMENT && !is_secure_execution()).then_some(Child::Launcher)
 }
 
 /// Wraps the application's `main`, with whatever attributes it has, so that a process that gaol starts never runs it.

@@ -65,72 +65,59 @@
 
 #[doc(hidden)]
 pub mod __private;
-#[cfg(feature = "bench-internals")]
-#[doc(hidden)]
-pub mod bench_internals;
-mod by_hand;
-mod child;
+mod activate;
+mod call;
 mod command;
-#[cfg_attr(feature = "test-controls", doc(hidden))]
-#[cfg(feature = "test-controls")]
-pub mod controls;
-#[cfg(not(feature = "test-controls"))]
-mod controls;
-mod crossing;
 mod descriptor;
-mod dynamic;
-mod entry;
 mod error;
-#[cfg(feature = "escape-suite")]
-pub mod escape_suite;
-mod explain;
-#[cfg(fuzzing)]
-#[doc(hidden)]
-pub mod fuzz;
+mod function;
 mod init;
-mod launch;
-mod manifest;
-mod message;
-mod parent;
-mod plan;
+mod process;
 mod profile;
-mod program;
-mod resolve;
+mod protocol;
 mod role;
-mod sandbox;
 mod stream;
 mod support;
 mod sys;
 mod tainted;
 #[cfg(feature = "test-support")]
 mod test_support;
-mod wire;
-#[cfg(feature = "serde")]
-mod written;
+mod testing;
 
 pub use gaol_macros::{Taint, sandboxed};
 
-pub use crate::by_hand::{OperationSupport, OperationSupportLevel};
+pub use crate::activate::{ChildSandbox, Enforcement, Sandbox};
+pub use crate::call::{max_workers, prepare, renew, set_max_workers, shut_down, support, zygote_environment};
 pub use crate::command::is_set_up_failure;
-pub use crate::crossing::Returned;
-#[cfg(feature = "test-controls")]
-#[doc(hidden)]
-pub use crate::crossing::as_it_crosses;
 pub use crate::descriptor::Fd;
-pub use crate::dynamic::{ChoiceValue, DurationValue, NumberValue, PathValues, TextValues};
-pub use crate::entry::Entry;
 pub use crate::error::{
     Call, Error, FunctionError, Outcome, PathProblem, ProfileError, ProgramProblem, ProtocolProblem, Result,
     Unprepared, Unsupported, Violation,
 };
+pub use crate::function::entry::Entry;
+pub use crate::function::manifest::profiles;
+pub use crate::function::transfer::Returned;
+#[cfg(feature = "test-controls")]
+#[doc(hidden)]
+pub use crate::function::transfer::as_it_crosses;
 pub use crate::init::init;
-pub use crate::manifest::profiles;
-pub use crate::parent::{max_workers, prepare, renew, set_max_workers, shut_down, support, zygote_environment};
+pub use crate::profile::build::{OperationSupport, OperationSupportLevel};
+pub use crate::profile::dynamic::{ChoiceValue, DurationValue, NumberValue, PathValues, TextValues};
 pub use crate::profile::{
     AddressPattern, Limits, Operation, Output, PathPattern, Process, Profile, ProfilePath, RuleError,
     Violation as OnViolation, platform,
 };
-pub use crate::sandbox::{ChildSandbox, Enforcement, Sandbox};
 pub use crate::stream::{Drain, Feeder, Moved, Moving, Progress, pipe, pipe_out};
 pub use crate::support::{Availability, Layer, Support};
 pub use crate::tainted::{CheckedReason, Reason, Taint, Tainted, TaintedIter};
+#[cfg(feature = "bench-internals")]
+#[doc(hidden)]
+pub use crate::testing::bench_internals;
+#[cfg(feature = "test-controls")]
+#[doc(hidden)]
+pub use crate::testing::controls;
+#[cfg(feature = "escape-suite")]
+pub use crate::testing::escape_suite;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub use crate::testing::fuzz;

@@ -1,5 +1,9 @@
 //! The profile: everything that a sandboxed call may do, as a value.
 
+pub(crate) mod build;
+pub(crate) mod dynamic;
+#[cfg(feature = "serde")]
+pub(crate) mod file;
 pub(crate) mod rules;
 mod text;
 

@@ -10,7 +10,7 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
-use crate::parent::streams::{End, Stream};
+use crate::call::streams::{End, Stream};
 
 /// How much is moved at once, in bytes: what a pipe holds.
 const CHUNK: usize = 64 << 10;

@@ -1,11 +1,11 @@
 //! Data that came out of a sandbox, until somebody has verified it.
 
-mod crossing;
 mod iter;
 mod reason;
 mod split;
 #[cfg(test)]
 mod tests;
+mod transfer;
 
 use std::any::type_name;
 use std::fmt;

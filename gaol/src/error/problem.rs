@@ -5,8 +5,8 @@ use std::io;
 
 use super::remedy_for;
 use super::text::Harmless;
-pub use crate::program::ProgramProblem;
 use crate::support::Layer;
+pub use crate::sys::programs::ProgramProblem;
 
 /// What this system cannot do, and what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq)]

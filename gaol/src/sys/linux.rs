@@ -1,28 +1,11 @@
 //! Linux: the layers of a template, in their order.
 
-pub(crate) mod capabilities;
-pub(crate) mod clock;
-pub(crate) mod descriptors;
-pub(crate) mod family;
-pub(crate) mod groundwork;
-pub(crate) mod hygiene;
-pub(crate) mod identity;
-pub(crate) mod inodes;
-pub(crate) mod landlock;
-pub(crate) mod limits;
-pub(crate) mod namespaces;
-pub(crate) mod notify;
-pub(crate) mod numbers;
-pub(crate) mod probe;
-pub(crate) mod reopening;
-pub(crate) mod reserve;
-pub(crate) mod seccomp;
-pub(crate) mod shared;
-pub(crate) mod signals;
-pub(crate) mod sigsys;
-pub(crate) mod spawn;
-pub(crate) mod stack;
-pub(crate) mod steps;
+pub(crate) mod layers;
+pub(crate) mod os;
+pub(crate) mod paths;
+pub(crate) mod plan;
+pub(crate) mod programs;
+pub(crate) mod supervise;
 
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -30,13 +13,14 @@ use std::sync::LazyLock;
 
 use seccompiler::BpfProgram;
 
-use crate::plan::{Grant, Kind, Need, Plan, Ports, Reason, Refusal};
 use crate::support::{Layer, Layers};
-
-use self::groundwork::Groundwork;
-use self::landlock::{Opening, OwnDomain};
-use self::namespaces::Ids;
-use self::seccomp::{Gate, Paths, Shape};
+use crate::sys::layers::landlock::{Opening, OwnDomain};
+use crate::sys::layers::namespaces::Ids;
+use crate::sys::layers::prewarmed::Groundwork;
+use crate::sys::layers::seccomp::{Gate, Paths, Shape};
+use crate::sys::layers::{capabilities, hygiene, landlock, limits, namespaces, probe, seccomp, sigsys, steps};
+use crate::sys::plan::{Grant, Kind, Need, Plan, Ports, Reason, Refusal};
+use crate::sys::supervise::notification;
 
 /// How many processors this process may run on. To find out takes opening files, so it is found out once; a zygote does before it forks, for
 /// its children may not.
@@ -68,7 +52,7 @@ pub(crate) struct Confined {
 /// With `groundwork` some of it is done already, for a plan that differs in its paths.
 ///
 /// Runs in the *setup* window of a template: a single-threaded process forked into the namespaces that
-/// [`spawn::namespace_flags`] names, whose only descriptors are the three standard streams and its control socket.
+/// [`os::spawn::namespace_flags`] names, whose only descriptors are the three standard streams and its control socket.
 ///
 /// # Errors
 ///
@@ -133,15 +117,15 @@ fn filter(plan: &Plan) -> Result<Option<OwnedFd>, Refusal> {
 }
 
 /// Has the traps of a filter answered. To be done before it is entered, and once: the filter refuses it.
-fn answer_traps() -> Result<(), Refusal> {
+pub(crate) fn answer_traps() -> Result<(), Refusal> {
     sigsys::install_handler().map_err(|error| refusal(Layer::Seccomp, "rt_sigaction(SIGSYS)", &error))
 }
 
 /// Installs a filter of this shape.
-fn enter_filter(plan: &Plan, shape: &Shape, filter: &BpfProgram) -> Result<Option<OwnedFd>, Refusal> {
+pub(crate) fn enter_filter(plan: &Plan, shape: &Shape, filter: &BpfProgram) -> Result<Option<OwnedFd>, Refusal> {
     sigsys::allow_listening(seccomp::shows_itself(shape));
     if shape.asks() {
-        return notify::install(filter).map(Some).map_err(|error| asking_refusal(plan, &error));
+        return notification::install(filter).map(Some).map_err(|error| asking_refusal(plan, &error));
     }
     seccomp::install(filter).map_err(|error| filter_refusal(&error))?;
     Ok(None)
@@ -265,8 +249,8 @@ pub(crate) fn shape(plan: &Plan) -> Shape {
 }
 
 /// By what the questions of the filter are to be answered.
-pub(crate) fn rules(plan: &Plan) -> notify::Rules {
-    notify::Rules { threads: plan.counted_threads(), ports: plan.judged_listeners().unwrap_or_default().to_vec() }
+pub(crate) fn rules(plan: &Plan) -> notification::Rules {
+    notification::Rules { threads: plan.counted_threads(), ports: plan.judged_listeners().unwrap_or_default().to_vec() }
 }
 
 /// What the SIGSYS handler of a worker is to do.

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use super::{Reason, Taint, Tainted, TaintedIter};
+use crate::protocol::codec;
+use crate::protocol::codec::DecodeError;
 use crate::reason;
-use crate::wire::codec::{self, DecodeError};
 
 fn reason() -> Reason {
     reason!("a test made it")

@@ -1,0 +1,70 @@
+//! Where the long blocks of a call go while its arguments are written: into the lane of the worker that is going to serve it, as far as it
+//! holds them, and into memory of their own.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use super::queue::Place;
+use crate::process::template::handle::{Template, Worker};
+use crate::protocol::codec::Aside;
+use crate::sys::os::shared::SharedWriter;
+
+/// A worker that was taken for a call before it was written.
+pub(crate) struct Reserved {
+    pub(crate) worker: Worker,
+    pub(crate) template: Arc<Template>,
+    pub(crate) place: Place,
+}
+
+/// The way of blocks that are put aside.
+pub(crate) struct Outlet<F> {
+    /// Takes a worker, when there is a first block.
+    take: Option<F>,
+    reserved: Option<Reserved>,
+    /// How many bytes are in its lane.
+    in_lane: u32,
+    /// A block did not fit there: no other goes there, so that they stay in order.
+    full: bool,
+    shared: SharedWriter,
+}
+
+/// Where the blocks are.
+pub(crate) struct Placed {
+    pub(crate) reserved: Option<Reserved>,
+    pub(crate) in_lane: u32,
+    pub(crate) shared: Option<OwnedFd>,
+}
+
+impl<F: FnOnce() -> Option<Reserved>> Outlet<F> {
+    pub(crate) fn new(take: F) -> Self {
+        Self { take: Some(take), reserved: None, in_lane: 0, full: false, shared: SharedWriter::default() }
+    }
+
+    /// The blocks, which nobody but the worker changes any more.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's.
+    pub(crate) fn place(self) -> io::Result<Placed> {
+        Ok(Placed { reserved: self.reserved, in_lane: self.in_lane, shared: self.shared.seal()? })
+    }
+}
+
+impl<F: FnOnce() -> Option<Reserved>> Aside for Outlet<F> {
+    fn put(&mut self, block: &[u8], _width: usize) -> io::Result<()> {
+        if let Some(take) = self.take.take() {
+            self.reserved = take();
+        }
+        let lane = self.reserved.as_ref().and_then(|reserved| reserved.worker.lane.as_ref());
+        if let (Some(lane), Ok(length)) = (lane.filter(|_| !self.full), u32::try_from(block.len()))
+            && let Some(end) = self.in_lane.checked_add(length).filter(|end| u64::from(*end) <= lane.size())
+        {
+            lane.write(block, self.in_lane.into())?;
+            self.in_lane = end;
+            return Ok(());
+        }
+        self.full = true;
+        self.shared.put(block)
+    }
+}
