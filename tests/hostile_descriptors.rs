@@ -73,7 +73,7 @@ enum Malformed {
 const VALUE: u32 = 7;
 
 /// The value, as it crosses.
-static PAYLOAD: LazyLock<Vec<u8>> = LazyLock::new(|| gaol::as_it_crosses(&VALUE));
+static PAYLOAD: LazyLock<Vec<u8>> = LazyLock::new(|| gaol::as_sent(&VALUE));
 
 fn rights(count: usize) -> Control {
     Control::rights(&vec![0; count])
@@ -367,7 +367,7 @@ struct Claim {
 
 /// A vector that names these descriptors, with the seal of one.
 fn named(bytes: &[u8]) -> Vec<u8> {
-    let like = gaol::as_it_crosses(&vec![0_u32; usize::from(bytes[0])]);
+    let like = gaol::as_sent(&vec![0_u32; usize::from(bytes[0])]);
     [bytes, &like[like.len() - 4..]].concat()
 }
 

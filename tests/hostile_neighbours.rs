@@ -171,7 +171,7 @@ fn forge() {
 }
 
 fn reply_without_end() {
-    let Ok(frame) = forgery::frame(RETURNED, &gaol::as_it_crosses(&7_u64)) else { exit_now(1) };
+    let Ok(frame) = forgery::frame(RETURNED, &gaol::as_sent(&7_u64)) else { exit_now(1) };
     while forgery::send(&frame).is_ok() {}
     exit_now(0)
 }

@@ -115,7 +115,7 @@ fn what_no_value_looks_like_does_not_decode() {
     assert_undecodable(claim_float, &[0; 7]);
     assert_undecodable(claim_path, &[2, 0xff]);
     let duration = |seconds: u64, nanoseconds: u64| {
-        let whole = gaol::as_it_crosses(&Duration::ZERO);
+        let whole = gaol::as_sent(&Duration::ZERO);
         [&whole[..3], &varint(seconds), &whole[4..6], &varint(nanoseconds), &whole[7..]].concat()
     };
     assert_undecodable(claim_duration, &duration(1, u64::from(u32::MAX) + 1));
@@ -140,26 +140,26 @@ fn lengths_that_are_lies_cost_nothing() {
 
 #[test]
 fn nesting_without_end_does_not_overflow_the_stack() {
-    let level = &gaol::as_it_crosses(&Node { next: Some(Box::new(Node { next: None })) })[..4];
+    let level = &gaol::as_sent(&Node { next: Some(Box::new(Node { next: None })) })[..4];
     assert_undecodable(claim_node, &level.repeat(1 << 18));
 }
 
 #[test]
 fn what_is_true_is_believed() {
     let with_seal = |bytes: &[u8], like: Vec<u8>| [bytes, &like[like.len() - 4..]].concat();
-    assert!(claim_bool(&with_seal(&[1], gaol::as_it_crosses(&false))).expect("a bool"));
-    assert_eq!(claim_char(&with_seal(&[2, 0xc3, 0xa4], gaol::as_it_crosses("x"))).expect("a char"), 'ä');
-    assert_eq!(claim_choice(&gaol::as_it_crosses(&Choice::Two(7))).expect("a choice"), Choice::Two(7));
-    assert_eq!(claim_choice(&gaol::as_it_crosses(&Choice::One)).expect("a choice"), Choice::One);
-    assert_eq!(claim_units(&with_seal(&varint(1000), gaol::as_it_crosses(&vec![(); 3]))).expect("units").len(), 1000);
+    assert!(claim_bool(&with_seal(&[1], gaol::as_sent(&false))).expect("a bool"));
+    assert_eq!(claim_char(&with_seal(&[2, 0xc3, 0xa4], gaol::as_sent("x"))).expect("a char"), 'ä');
+    assert_eq!(claim_choice(&gaol::as_sent(&Choice::Two(7))).expect("a choice"), Choice::Two(7));
+    assert_eq!(claim_choice(&gaol::as_sent(&Choice::One)).expect("a choice"), Choice::One);
+    assert_eq!(claim_units(&with_seal(&varint(1000), gaol::as_sent(&vec![(); 3]))).expect("units").len(), 1000);
     let node = Node { next: Some(Box::new(Node { next: None })) };
-    assert_eq!(claim_node(&gaol::as_it_crosses(&node)).expect("a node"), node);
+    assert_eq!(claim_node(&gaol::as_sent(&node)).expect("a node"), node);
 }
 
 /// A seal is no secret: it keeps an honest type from being misunderstood, and a child that forges one has said what its own value is.
 #[test]
 fn a_seal_of_other_parts_is_refused() {
-    for other in [gaol::as_it_crosses(&1_u8), gaol::as_it_crosses(&(true, true)), vec![0; 4]] {
+    for other in [gaol::as_sent(&1_u8), gaol::as_sent(&(true, true)), vec![0; 4]] {
         let payload = [&[1][..], &other[other.len() - 4..]].concat();
         assert!(matches!(claim_bool(&payload), Err(Error::Result { .. })), "{payload:?}");
     }
@@ -184,7 +184,7 @@ enum Legacy {
 
 #[sandboxed(process = "reused", time = "1500ms", threads = 8)]
 fn kept(legacy: Legacy, weight: &[String]) -> gaol::Result<usize> {
-    let reply = || frame(RETURNED, &gaol::as_it_crosses(&4711_usize)).unwrap_or_default();
+    let reply = || frame(RETURNED, &gaol::as_sent(&4711_usize)).unwrap_or_default();
     match legacy {
         Legacy::Honest => {}
         Legacy::LateReply => {

@@ -527,7 +527,7 @@ fn with_a_legacy(legacy: Legacy, weight: Vec<String>) -> gaol::Result<usize> {
     if legacy == Legacy::None {
         return Ok(weight.len());
     }
-    let reply = frame(RETURNED, &gaol::as_it_crosses(&0_usize)).unwrap_or_default();
+    let reply = frame(RETURNED, &gaol::as_sent(&0_usize)).unwrap_or_default();
     std::thread::spawn(|| {
         let mut head = [0_u8; HEADER];
         let (target, peek) = (head.as_mut_ptr(), libc::MSG_PEEK | libc::MSG_WAITALL);

@@ -41,7 +41,7 @@ fn header(input: &mut Unstructured<'_>) -> Result<()> {
     if let Ok(header) = Header::from_bytes(&bytes) {
         assert_eq!(header.to_bytes(), bytes);
         assert!(fuzz::KINDS.contains(&header.kind) && header.prefix <= header.length);
-        assert!(u64::from(header.lane) <= header.aside);
+        assert!(u64::from(header.buffer) <= header.aside);
     }
     Ok(())
 }
@@ -56,8 +56,8 @@ fn some_header(input: &mut Unstructured<'_>) -> Result<Header> {
         prefix: damage::number(input)?,
         aside: damage::number(input)?,
         descriptors: damage::number(input)? as u32,
-        lane: if input.arbitrary()? { damage::number(input)? as u32 } else { 0 },
-        room: damage::number(input)?,
+        buffer: if input.arbitrary()? { damage::number(input)? as u32 } else { 0 },
+        reply_buffer: damage::number(input)?,
     })
 }
 
@@ -93,7 +93,7 @@ fn value(input: &mut Unstructured<'_>) -> Result<()> {
     Ok(())
 }
 
-/// What crosses in several ways: a long block aside, text, a value of serde's, a descriptor.
+/// What is sent in several ways: a long block out of band, text, a value of serde's, a descriptor.
 type Several = (Vec<u16>, String, u32, Option<File>);
 
 fn read_several(reader: &mut gaol::__private::Reader<'_>) -> std::result::Result<Several, fuzz::DecodeError> {
@@ -122,7 +122,7 @@ fn some_several(input: &mut Unstructured<'_>) -> Result<Several> {
     Ok((numbers, input.arbitrary()?, input.arbitrary()?, file))
 }
 
-/// Blocks that went aside, and descriptors: all are taken, each once, or what is read is refused.
+/// Blocks that were sent out of band, and descriptors: all are taken, each once, or what is read is refused.
 fn beside(input: &mut Unstructured<'_>) -> Result<()> {
     let several = some_several(input)?;
     let aside = input.arbitrary()?;
@@ -201,8 +201,8 @@ fn some_frame(input: &mut Unstructured<'_>, honest: Option<(Vec<u8>, usize)>) ->
         prefix: 0,
         aside: 0,
         descriptors: descriptors as u32,
-        lane: 0,
-        room: 0,
+        buffer: 0,
+        reply_buffer: 0,
     };
     let right = (header, payload.clone(), descriptors);
     for _ in 0..input.int_in_range(0..=2)? {
@@ -214,8 +214,8 @@ fn some_frame(input: &mut Unstructured<'_>, honest: Option<(Vec<u8>, usize)>) ->
             4 => header.prefix = damage::number(input)?,
             5 => header.aside = damage::number(input)?,
             6 => header.descriptors = damage::number(input)? as u32,
-            7 if input.arbitrary()? => header.lane = damage::number(input)? as u32,
-            7 => header.room = damage::number(input)?,
+            7 if input.arbitrary()? => header.buffer = damage::number(input)? as u32,
+            7 => header.reply_buffer = damage::number(input)?,
             8 => descriptors = input.int_in_range(0..=70)?,
             _ => damage::bytes(input, &mut payload)?,
         }
@@ -270,10 +270,10 @@ fn reply(input: &mut Unstructured<'_>) -> Result<()> {
         nonce: NONCE,
         entry: ENTRY,
         reply: Some(input.int_in_range(0..=256 << 10)?),
-        room: if input.arbitrary()? { 256 << 20 } else { 0 },
+        reply_buffer: if input.arbitrary()? { 256 << 20 } else { 0 },
     };
     let sent: usize = messages.iter().map(|message| message.bytes.len()).sum();
-    // What is received grows by doubling; what is aside is no more than the reply may be.
+    // What is received grows by doubling; what is out of band is no more than the reply may be.
     let limit = (512 << 10) + 4 * sent + 2 * script.reply.unwrap_or(0) as usize;
     let alone = frames.len() == 1 && frames[0].honest && frames[0].cuts.is_empty();
     open::leaves_none(|| {

@@ -43,7 +43,7 @@ fn e_fails(sorted: BTreeMap<String, Vec<Option<(u8, i64)>>>) -> std::result::Res
     Err(Failure(format!("{sorted:?}")))
 }
 
-/// An error that crosses in words.
+/// An error that is sent in words.
 struct Failure(String);
 
 impl std::fmt::Display for Failure {
@@ -106,8 +106,8 @@ fn call(input: &mut Unstructured<'_>) -> Result<()> {
         prefix: environment.len() as u64,
         aside: 0,
         descriptors: descriptors as u32,
-        lane: 0,
-        room: if input.arbitrary()? { 256 << 20 } else { 0 },
+        buffer: 0,
+        reply_buffer: if input.arbitrary()? { 256 << 20 } else { 0 },
     };
     for _ in 0..if honest { 0 } else { input.int_in_range(0..=2)? } {
         match input.int_in_range(0..=7_u8)? {
@@ -117,8 +117,8 @@ fn call(input: &mut Unstructured<'_>) -> Result<()> {
             3 => header.prefix = damage::number(input)?,
             4 => header.aside = damage::number(input)?,
             5 => header.descriptors = input.int_in_range(0..=66)?,
-            6 if input.arbitrary()? => header.lane = damage::number(input)? as u32,
-            6 => header.room = damage::number(input)?,
+            6 if input.arbitrary()? => header.buffer = damage::number(input)? as u32,
+            6 => header.reply_buffer = damage::number(input)?,
             _ => descriptors = input.int_in_range(0..=64)?,
         }
     }
@@ -152,7 +152,7 @@ fn frames(mut answer: &[u8]) -> Option<(u32, Vec<u8>)> {
     while !answer.is_empty() {
         let (head, rest) = answer.split_first_chunk::<HEADER>().expect("a header is whole");
         let header = Header::from_bytes(head).expect("a worker's own header is one");
-        assert_eq!((header.nonce, header.prefix, header.room), (NONCE, 0, 0));
+        assert_eq!((header.nonce, header.prefix, header.reply_buffer), (NONCE, 0, 0));
         let (payload, rest) = rest.split_at(usize::try_from(header.length).expect("it is short"));
         assert!(header.kind != fuzz::CALL && header.length <= REPLY.max(16 << 10));
         last = Some((header.kind, payload.to_vec()));

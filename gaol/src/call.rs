@@ -34,7 +34,7 @@ use self::exchange::{Answer, Terms, exchange};
 use self::output::Output;
 use self::queue::Place;
 use self::wait::is_silent;
-use crate::call::argument_blocks::{Outlet, Reserved};
+use crate::call::argument_blocks::{ArgumentBlocks, Reserved};
 use crate::call::request::Outgoing;
 use crate::error::{Call, Error, PathProblem, ProtocolProblem, Unprepared, Violation, printable, refusal, remedy_for};
 use crate::function::entry::{Entry, Request};
@@ -45,7 +45,7 @@ use crate::process::template::handle::{Template, Worker};
 use crate::process::zygote::handle::{NotStarted, SETUP_TIME};
 use crate::profile::dynamic::Dynamic;
 use crate::profile::{Process, Profile};
-use crate::protocol::codec::{Aside, DecodeError, EncodeError, Reader, Writer};
+use crate::protocol::codec::{BlockSink, DecodeError, EncodeError, Reader, Writer};
 use crate::protocol::{HEADER, Header, Kind, codec, descriptors, reply_buffer};
 use crate::support::Layers;
 use crate::sys::paths::Unresolved;
@@ -244,35 +244,35 @@ impl PendingCall {
             codec::encode(&environment, &mut frame, cap).map_err(unsent)?;
         }
         let prefix = (frame.len() - HEADER) as u64;
-        let mut outlet = Outlet::new(|| self.reserve());
+        let mut blocks = ArgumentBlocks::new(|| self.reserve());
         let descriptors = descriptors::collect();
         // Where the application may not write so much shared memory, long blocks stay in the frame, which no such limit is about.
         let may_share = sys::layers::limits::file_size().is_none_or(|largest| largest >= cap);
-        let aside = may_share.then_some(&mut outlet as &mut dyn Aside);
+        let aside = may_share.then_some(&mut blocks as &mut dyn BlockSink);
         let written = codec::encode_with(&mut frame, cap, aside, write);
         let descriptors = descriptors.end();
         let aside = written.map_err(unsent)?;
         let placed =
-            outlet.place().map_err(|error| unsent(EncodeError::Aside(format!("{error}{}", remedy_for(&error)))))?;
-        let room = self.room();
+            blocks.place().map_err(|error| unsent(EncodeError::BlockSink(format!("{error}{}", remedy_for(&error)))))?;
+        let reply_buffer = self.reply_buffer();
         let header = Header {
             prefix,
             aside,
-            lane: placed.in_lane,
+            buffer: placed.prefaulted,
             descriptors: u32::try_from(descriptors.len()).unwrap_or(u32::MAX),
-            room,
+            reply_buffer,
             ..Header::plain(Kind::Call, 0, self.id, (frame.len() - HEADER) as u64)
         };
         frame[..HEADER].copy_from_slice(&header.to_bytes());
-        streams::go_along(&descriptors);
+        streams::record_sent(&descriptors);
         let descriptors = placed.shared.into_iter().chain(descriptors).collect();
-        Ok(Outgoing { frame, descriptors, room, aside, reserved: placed.reserved })
+        Ok(Outgoing { frame, descriptors, reply_buffer, aside, reserved: placed.reserved })
     }
 
-    /// Takes a worker for a call that is still to be written, because of what may go into the worker's lane. Where there is none to be had
+    /// Takes a worker for a call that is still to be written, because of what may go into the worker's prefaulted buffer. Where there is none to be had
     /// it is not said yet why.
     fn reserve(&self) -> Option<Reserved> {
-        // One of its own has no lane, since no call before it showed the need.
+        // One of its own has no prefaulted buffer, since no call before it showed the need.
         let key = self.key.as_ref()?;
         let application = Application::current();
         // Nobody waits here: the arguments of a call that is to wait its turn need no worker yet.
@@ -290,7 +290,7 @@ impl PendingCall {
     }
 
     /// How much shared memory the worker may ask for at once: it writes it under its limit on the size of files.
-    fn room(&self) -> u64 {
+    fn reply_buffer(&self) -> u64 {
         // Landlock does not judge a file without a path: who may run programs must not write one there.
         if self.profile.runs_programs() {
             return 0;
@@ -326,7 +326,7 @@ impl PendingCall {
         let reused = self.profile.process() == Process::Reused;
         let mut turn = Turn { since: Instant::now(), time: limits.time, place: None, has_given_back: false };
         let patience = turn.deadline().or_else(|| Instant::now().checked_add(SETUP_TIME));
-        if !disposal::has_room(patience) {
+        if !disposal::has_capacity(patience) {
             let reason = "what children of earlier calls sent is still being closed";
             return Err(self.busy(&turn, Some(io::Error::new(io::ErrorKind::ResourceBusy, reason))));
         }
@@ -339,7 +339,7 @@ impl PendingCall {
                 None => self.worker(application, &mut turn)?,
             };
             template.forbid_more(&outgoing.descriptors).map_err(|error| self.could_be_reopened(&error))?;
-            let lane = worker.lane.clone();
+            let buffer = worker.buffer.clone();
             let nonce = nonce();
             outgoing.frame[8..16].copy_from_slice(&nonce.to_le_bytes());
             let terms = Terms {
@@ -348,7 +348,7 @@ impl PendingCall {
                 time: limits.time,
                 cpu: limits.cpu,
                 reply: limits.reply,
-                room: outgoing.room,
+                reply_buffer: outgoing.reply_buffer,
                 reused,
             };
             let mut output = Output::default();
@@ -375,20 +375,22 @@ impl PendingCall {
                 return match back.kind {
                     Kind::Returned | Kind::Failed | Kind::FailedInWords => Ok((back, replied)),
                     kind => {
-                        let arguments = || outgoing.arguments(lane.as_ref());
+                        let arguments = || outgoing.arguments(buffer.as_ref());
                         Err(self.reported(kind, &back.payload, None, self.call_with(output), arguments))
                     }
                 };
             }
             let call = self.call_with(output);
             return Err(match answer {
-                // What a kept worker had in its lane may be of its own making by now: it is no argument of another's.
-                Answer::NeverBegan if !reused || !outgoing.is_in_lane() => match outgoing.leave_lane(lane.as_ref()) {
-                    Ok(()) => continue,
-                    Err(source) => {
-                        Error::Start { call, step: "take the arguments to another worker".to_owned(), source }
+                // What a kept worker had in its prefaulted buffer may be of its own making by now: it is no argument of another's.
+                Answer::NeverBegan if !reused || !outgoing.is_prefaulted() => {
+                    match outgoing.leave_buffer(buffer.as_ref()) {
+                        Ok(()) => continue,
+                        Err(source) => {
+                            Error::Start { call, step: "take the arguments to another worker".to_owned(), source }
+                        }
                     }
-                },
+                }
                 Answer::NeverBegan => Error::Start {
                     call,
                     step: "the worker was gone before its call".to_owned(),
@@ -396,7 +398,7 @@ impl PendingCall {
                 },
                 Answer::Reply(_) => unreachable!("handled above"),
                 Answer::Ended { ended, report: Some((kind, payload)), .. } => {
-                    self.reported(kind, &payload, Some(ended), call, || outgoing.arguments(lane.as_ref()))
+                    self.reported(kind, &payload, Some(ended), call, || outgoing.arguments(buffer.as_ref()))
                 }
                 Answer::Ended { ended, report: None, .. } => self.ended(ended, call),
                 Answer::TimedOut => Error::TimedOut { call, limit: limits.time.unwrap_or_default() },

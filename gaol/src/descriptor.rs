@@ -1,4 +1,4 @@
-//! Descriptors as values: `Fd<File>` crosses between an application and its sandbox.
+//! Descriptors as values: `Fd<File>` is sent between an application and its sandbox.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -30,7 +30,7 @@ use crate::protocol::descriptors;
 /// }
 /// ```
 ///
-/// # What crosses
+/// # What is sent
 ///
 /// A copy of the descriptor, close-on-exec: both sides then have one to the same *open file description*. They share its offset and its
 /// status flags (`O_APPEND`, `O_NONBLOCK`), so that a child which reads or seeks moves the parent's offset, and a child may change

@@ -99,7 +99,7 @@ pub use crate::function::manifest::profiles;
 pub use crate::function::transfer::Returned;
 #[cfg(feature = "test-controls")]
 #[doc(hidden)]
-pub use crate::function::transfer::as_it_crosses;
+pub use crate::function::transfer::as_sent;
 pub use crate::init::init;
 pub use crate::profile::build::{OperationSupport, OperationSupportLevel};
 pub use crate::profile::dynamic::{ChoiceValue, DurationValue, NumberValue, PathValues, TextValues};

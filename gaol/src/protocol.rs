@@ -32,7 +32,7 @@ pub(crate) enum Kind {
     /// The worker could not run the function: what it lacked, in words.
     Unable = 8,
     /// From the worker: shared memory is wanted for so many bytes of its reply. To the worker: here it is, as a descriptor.
-    Room = 9,
+    ReplyBuffer = 9,
     /// The arguments are none of the function's. Advisory: only believed where the application finds the same.
     Unreadable = 10,
     /// The function ran, and what it returned cannot be sent: why, in words.
@@ -50,7 +50,7 @@ impl Kind {
             Self::OutOfMemory,
             Self::Violated,
             Self::Unable,
-            Self::Room,
+            Self::ReplyBuffer,
             Self::Unreadable,
             Self::Unsendable,
         ]
@@ -75,16 +75,16 @@ pub(crate) struct Header {
     pub(crate) aside: u64,
     /// Descriptors that come with it, those of shared memory not counted.
     pub(crate) descriptors: u32,
-    /// How many of the bytes in shared memory are in the worker's lane: the first of them.
-    pub(crate) lane: u32,
+    /// How many of the bytes in shared memory are in the worker's prefaulted buffer: the first of them.
+    pub(crate) buffer: u32,
     /// In a call: how much shared memory the worker may ask for at once; 0 where the whole reply stands in its frame.
-    pub(crate) room: u64,
+    pub(crate) reply_buffer: u64,
 }
 
 impl Header {
     /// A header of nothing but a frame.
     pub(crate) const fn plain(kind: Kind, nonce: u64, entry: u64, length: u64) -> Self {
-        Self { kind, nonce, entry, length, prefix: 0, aside: 0, descriptors: 0, lane: 0, room: 0 }
+        Self { kind, nonce, entry, length, prefix: 0, aside: 0, descriptors: 0, buffer: 0, reply_buffer: 0 }
     }
 }
 
@@ -100,8 +100,8 @@ impl Header {
         bytes[32..40].copy_from_slice(&self.prefix.to_le_bytes());
         bytes[40..48].copy_from_slice(&self.aside.to_le_bytes());
         bytes[48..52].copy_from_slice(&self.descriptors.to_le_bytes());
-        bytes[52..56].copy_from_slice(&self.lane.to_le_bytes());
-        bytes[56..64].copy_from_slice(&self.room.to_le_bytes());
+        bytes[52..56].copy_from_slice(&self.buffer.to_le_bytes());
+        bytes[56..64].copy_from_slice(&self.reply_buffer.to_le_bytes());
         bytes
     }
 
@@ -121,11 +121,11 @@ impl Header {
             prefix: wide(32),
             aside: wide(40),
             descriptors: number(48),
-            lane: number(52),
-            room: wide(56),
+            buffer: number(52),
+            reply_buffer: wide(56),
         };
-        if u64::from(header.lane) > header.aside {
-            return Err("more of the frame is in a lane than is in shared memory");
+        if u64::from(header.buffer) > header.aside {
+            return Err("more of the frame is in a buffer than is in shared memory");
         }
         if header.prefix > header.length {
             return Err("the frame's parts are longer than the frame");

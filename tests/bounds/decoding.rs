@@ -26,7 +26,7 @@ fn claim(kind: u32, count: u64, unit: &[u8]) -> ! {
 
 /// The bytes of a value, as they stand in a sequence.
 fn unsealed<T: Serialize>(value: &T) -> Vec<u8> {
-    let mut bytes = gaol::as_it_crosses(value);
+    let mut bytes = gaol::as_sent(value);
     bytes.truncate(bytes.len() - 4);
     bytes
 }
@@ -190,7 +190,7 @@ struct Fat {
 fn fat(levels: u64) -> gaol::Result<Fat> {
     let level = |next| Fat { pad: [[[0; 32]; 32]; 1], next };
     let all = (1..levels).fold(level(None), |all, _| level(Some(Box::new(all))));
-    let _ = frame(RETURNED, &gaol::as_it_crosses(&all)).and_then(|frame| send(&frame));
+    let _ = frame(RETURNED, &gaol::as_sent(&all)).and_then(|frame| send(&frame));
     exit_now(0)
 }
 

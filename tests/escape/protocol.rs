@@ -76,12 +76,12 @@ pub(crate) enum ProtocolAct {
 }
 
 /// `Seen::Absent`, as it crosses.
-static ABSENT: LazyLock<Vec<u8>> = LazyLock::new(|| gaol::as_it_crosses(&Seen::Absent));
+static ABSENT: LazyLock<Vec<u8>> = LazyLock::new(|| gaol::as_sent(&Seen::Absent));
 
 /// `Seen::Done` with these bytes for its text.
 fn done(text: &[u8]) -> Vec<u8> {
     // The number, two bytes of the name, the length, and the seal.
-    let empty = gaol::as_it_crosses(&Seen::Done(String::new()));
+    let empty = gaol::as_sent(&Seen::Done(String::new()));
     [&empty[..3], text, &empty[4..]].concat()
 }
 

@@ -154,7 +154,7 @@ pub(crate) fn perform(act: SupervisorAct, place: &Place) -> Attempt {
             if act == S::HangUp {
                 call!(libc::SYS_shutdown, CHANNEL, libc::SHUT_RD)?;
             }
-            send(&frame(RETURNED, &gaol::as_it_crosses(&Seen::Absent))?)?;
+            send(&frame(RETURNED, &gaol::as_sent(&Seen::Absent))?)?;
             loop {
                 std::thread::sleep(Duration::from_secs(3600));
             }

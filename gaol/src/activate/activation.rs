@@ -56,7 +56,7 @@ fn enter(profile: Profile) -> Result<Active, ProfileError> {
         return Err(ProfileError::Nested);
     }
     let mut status = OwnStatus::open().map_err(start("open /proc/self/status"))?;
-    supervisor::rest();
+    supervisor::end_idle_threads();
     check_usage(&profile, &mut status)?;
     let writable = Writable::known();
     writable.extend(&profile);
@@ -68,16 +68,16 @@ fn enter(profile: Profile) -> Result<Active, ProfileError> {
     sys::layers::capabilities::check().map_err(refused)?;
     check_programs(&plan)?;
     // What could be asked for a process outside of the sandbox must not stay within reach.
-    supervisor::let_go()?;
-    let watch = if plan.asks() { Some(supervisor::watch()?) } else { None };
+    supervisor::disconnect()?;
+    let supervisor = if plan.asks() { Some(supervisor::start()?) } else { None };
 
     // From here on there is no way back.
     role::become_child();
     let partly = |refusal| ProfileError::Partly(Box::new(refused(refusal)));
     let sys::Confined { entered, listener, .. } =
         sys::enter(&plan, sys::layers::namespaces::Ids::current(), None).map_err(partly)?;
-    if let (Some(watch), Some(listener)) = (watch, &listener) {
-        watch
+    if let (Some(supervisor), Some(listener)) = (supervisor, &listener) {
+        supervisor
             .begin(sys::rules(&plan), listener)
             .map_err(|error| ProfileError::Partly(Box::new(start("hand the filter's questions over")(error))))?;
     }
@@ -174,7 +174,7 @@ fn cpu_seconds(profile: &Profile) -> Option<u64> {
 /// Whoever looks at them from outside finds them by who started whom. What is left behind by a process that ends belongs to nobody that it
 /// knows, so that this process's own end would be the end of all counting.
 fn check_programs(plan: &Plan) -> Result<(), ProfileError> {
-    match plan.family_limit() {
+    match plan.descendant_limit() {
         None | Some(1) => Ok(()),
         Some(threads) => Err(unsupported(
             format!("threads = {threads}"),

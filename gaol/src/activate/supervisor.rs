@@ -11,8 +11,8 @@ use crate::role;
 use crate::sys::supervise::notification::Rules;
 
 /// Ends the threads of gaol's own, as far as they have nothing to do.
-pub(crate) fn rest() {
-    Application::let_kept_go();
+pub(crate) fn end_idle_threads() {
+    Application::end_idle_workers();
     disposal::rest();
 }
 
@@ -22,31 +22,31 @@ pub(crate) fn rest() {
 ///
 /// [`ProfileError::Forked`] where this process is a fork, and has copies of the sockets of another's, which only that one knows;
 /// [`ProfileError::Threads`] where what a child sent is still being closed.
-pub(crate) fn let_go() -> Result<(), ProfileError> {
+pub(crate) fn disconnect() -> Result<(), ProfileError> {
     if handle::has_copies() {
         return Err(ProfileError::Forked);
     }
-    Application::let_kept_go();
+    Application::end_idle_workers();
     Application::end_all();
     if disposal::rest() { Ok(()) } else { Err(ProfileError::Threads { count: 2 }) }
 }
 
 /// A process outside of the sandbox, for the questions of a filter that this process is going to put itself under.
-pub(crate) struct Watch(Zygote);
+pub(crate) struct Supervisor(Zygote);
 
 /// Starts one.
 ///
 /// # Errors
 ///
 /// What kept it from being started.
-pub(crate) fn watch() -> Result<Watch, ProfileError> {
+pub(crate) fn start() -> Result<Supervisor, ProfileError> {
     if !role::has_entry_point() {
         return Err(ProfileError::NoEntryPoint);
     }
-    Zygote::start().map(Watch).map_err(|NotStarted { step, source }| ProfileError::Start { step, source })
+    Zygote::start().map(Supervisor).map_err(|NotStarted { step, source }| ProfileError::Start { step, source })
 }
 
-impl Watch {
+impl Supervisor {
     /// Hands the listener of the filter over. From then on the process hears nothing else.
     pub(crate) fn begin(self, rules: Rules, listener: &OwnedFd) -> std::io::Result<()> {
         self.0.watch(rules, listener)

@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak};
 use std::time::Instant;
 
 use super::queue::Queue;
-use crate::call::freshness::Watcher;
+use crate::call::freshness::PathWatcher;
 use crate::call::idle_workers::{Attendant, Found};
 use crate::call::inherited_streams;
-use crate::call::leaked::Slot;
+use crate::call::leaked::LeakedCell;
 use crate::error::PathProblem;
 use crate::process::template::handle::{Arrived, NoWorker, Template, Worker};
-use crate::process::template::prewarmed::{Blank, NoTemplate};
+use crate::process::template::prewarmed::{NoTemplate, PrewarmedTemplate};
 use crate::process::zygote::handle::{NotStarted, Zygote};
 use crate::profile::{Process, Profile};
 use crate::support::{Layer, Layers};
@@ -49,7 +49,7 @@ pub(crate) struct Application {
     /// Held while a template is made, so that threads that call at once make one.
     making: Mutex<()>,
     /// Templates that expect the next call whose profile names its arguments.
-    blanks: Mutex<Vec<Blank>>,
+    prewarmed_templates: Mutex<Vec<PrewarmedTemplate>>,
     /// Templates that a spare is still to arrive from.
     owing: Mutex<Vec<Weak<Template>>>,
     /// What refused namespaces on this system, once something did.
@@ -57,7 +57,7 @@ pub(crate) struct Application {
     /// A filter that this process is under ends whoever asks for Landlock.
     lethal_landlock: AtomicBool,
     /// Hears of changes on the way to many paths. Without one they are looked at.
-    watcher: OnceLock<Option<Arc<Watcher>>>,
+    watcher: OnceLock<Option<Arc<PathWatcher>>>,
     /// Looks after the workers that are kept.
     pub(crate) attendant: Attendant,
     /// Which kinds of operations can be allowed together, as far as was asked.
@@ -121,7 +121,7 @@ impl Unavailable {
 }
 
 /// The newest of them.
-static CURRENT: Slot<Application> = Slot::empty();
+static CURRENT: LeakedCell<Application> = LeakedCell::empty();
 
 /// How many zygotes have been started.
 static STARTED: AtomicU64 = AtomicU64::new(0);
@@ -174,7 +174,7 @@ impl Application {
             zygote: Mutex::default(),
             templates: RwLock::default(),
             making: Mutex::default(),
-            blanks: Mutex::default(),
+            prewarmed_templates: Mutex::default(),
             owing: Mutex::default(),
             no_namespaces: OnceLock::new(),
             lethal_landlock: AtomicBool::new(false),
@@ -187,7 +187,7 @@ impl Application {
     /// Lets go of every process that was started.
     pub(crate) fn end(&self) {
         self.templates.write().unwrap_or_else(PoisonError::into_inner).clear();
-        self.blanks.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.prewarmed_templates.lock().unwrap_or_else(PoisonError::into_inner).clear();
         *self.zygote.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
@@ -207,11 +207,12 @@ impl Application {
     /// Lets go of what no call is using: templates with the workers that stand ready, and those that expect a call. False where there was
     /// nothing of the kind.
     pub(crate) fn give_back(&self) -> bool {
-        let blanks = std::mem::take(&mut *self.blanks.lock().unwrap_or_else(PoisonError::into_inner));
+        let prewarmed_templates =
+            std::mem::take(&mut *self.prewarmed_templates.lock().unwrap_or_else(PoisonError::into_inner));
         let mut templates = self.templates.write().unwrap_or_else(PoisonError::into_inner);
         let before = templates.len();
         templates.retain(|_, template| Arc::strong_count(template) > 1);
-        before > templates.len() || !blanks.is_empty()
+        before > templates.len() || !prewarmed_templates.is_empty()
     }
 
     /// Looks after the workers that are kept.
@@ -220,10 +221,10 @@ impl Application {
     }
 
     /// Ends the workers that are kept, and the threads that look after them.
-    pub(crate) fn let_kept_go() {
+    pub(crate) fn end_idle_workers() {
         for application in Self::all() {
             for template in application.all_templates() {
-                template.let_kept_go();
+                template.end_idle_workers();
                 template.targets.rest();
             }
             application.attendant.rest();
@@ -306,7 +307,7 @@ impl Application {
 
     fn cached(&self, key: &Key) -> Option<Arc<Template>> {
         let template = self.templates.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()?;
-        if template.is_fresh(|| self.watcher.get_or_init(Watcher::new).clone()) {
+        if template.is_fresh(|| self.watcher.get_or_init(PathWatcher::new).clone()) {
             return Some(template);
         }
         self.forget(key, &template);
@@ -348,11 +349,11 @@ impl Application {
             let at_once = purpose == Purpose::Serve;
             if at_once
                 && !exec
-                && let Some(blank) = self.blank(&resolved.plan, &zygote)
+                && let Some(prewarmed) = self.prewarmed(&resolved.plan, &zygote)
             {
-                match Template::of_blank(blank, resolved, spares, at_once) {
+                match Template::of_prewarmed(prewarmed, resolved, spares, at_once) {
                     Ok(template) => return Ok(template),
-                    // Whatever it was, one that starts from nothing tells it better. There is a blank less now.
+                    // Whatever it was, one that starts from nothing tells it better. There is a prewarmed template less now.
                     Err(_) => {
                         attempt -= 1;
                         continue;
@@ -428,22 +429,22 @@ impl Application {
     }
 
     /// A template that expects a plan like this one, if there is one.
-    fn blank(&self, plan: &Plan, zygote: &Arc<Zygote>) -> Option<Blank> {
-        let mut blanks = self.blanks.lock().unwrap_or_else(PoisonError::into_inner);
-        blanks.retain(|blank| blank.stays() && blank.is_of(zygote));
-        let at = blanks.iter().position(|blank| blank.expects(plan))?;
-        Some(blanks.swap_remove(at))
+    fn prewarmed(&self, plan: &Plan, zygote: &Arc<Zygote>) -> Option<PrewarmedTemplate> {
+        let mut prewarmed_templates = self.prewarmed_templates.lock().unwrap_or_else(PoisonError::into_inner);
+        prewarmed_templates.retain(|prewarmed| prewarmed.stays() && prewarmed.is_of(zygote));
+        let at = prewarmed_templates.iter().position(|prewarmed| prewarmed.expects(plan))?;
+        Some(prewarmed_templates.swap_remove(at))
     }
 
     /// After a call that had a template of its own: has another get ready for the next.
     pub(crate) fn expect_another(&self, template: &Template) {
-        let Some(blank) = template.next() else { return };
-        let mut blanks = self.blanks.lock().unwrap_or_else(PoisonError::into_inner);
-        blanks.retain(Blank::stays);
-        if blanks.len() == MOST_BLANKS {
-            blanks.remove(0);
+        let Some(prewarmed) = template.next() else { return };
+        let mut prewarmed_templates = self.prewarmed_templates.lock().unwrap_or_else(PoisonError::into_inner);
+        prewarmed_templates.retain(PrewarmedTemplate::stays);
+        if prewarmed_templates.len() == MOST_BLANKS {
+            prewarmed_templates.remove(0);
         }
-        blanks.push(blank);
+        prewarmed_templates.push(prewarmed);
     }
 
     /// A template that is asked one thing: which layers it could enter.

@@ -15,7 +15,7 @@ use rustix::fs::{FileType, OFlags};
 use rustix::net::Shutdown;
 use rustix::process::Resource;
 
-use crate::call::leaked::Slot;
+use crate::call::leaked::LeakedCell;
 use crate::sys::os::signals;
 
 /// How long whoever hands something over waits for it to be closed: what is honest is closed by then.
@@ -62,7 +62,7 @@ struct State {
 #[derive(Debug)]
 struct Refuse(OwnedFd, Arc<AtomicUsize>);
 
-static CURRENT: Slot<Disposer> = Slot::empty();
+static CURRENT: LeakedCell<Disposer> = LeakedCell::empty();
 
 impl Disposer {
     fn current() -> &'static Self {
@@ -146,7 +146,7 @@ pub(crate) fn dispose(descriptors: Vec<OwnedFd>) {
 }
 
 /// Waits until another call may begin, for as long as until `deadline`. False: too much of what children sent is still being closed.
-pub(crate) fn has_room(deadline: Option<Instant>) -> bool {
+pub(crate) fn has_capacity(deadline: Option<Instant>) -> bool {
     let Some(disposer) = CURRENT.get() else { return true };
     if disposer.backlog.load(Ordering::Relaxed) <= disposer.most || disposer.owner != std::process::id() {
         return true;
@@ -232,7 +232,7 @@ impl Drop for ChildSocket {
 }
 
 /// Lets go of descriptors that were arguments of a call. A child could do to them what makes the last close of some take its time.
-pub(crate) fn let_go(arguments: Vec<OwnedFd>) {
+pub(crate) fn disconnect(arguments: Vec<OwnedFd>) {
     dispose(arguments.into_iter().filter(|fd| is_slow_to_close(fd.as_fd())).collect());
 }
 
@@ -266,7 +266,7 @@ mod tests {
         let mut fds = [rustix::event::PollFd::new(&reader, rustix::event::PollFlags::IN)];
         let timeout = rustix::event::Timespec { tv_sec: 10, tv_nsec: 0 };
         assert_eq!(rustix::event::poll(&mut fds, Some(&timeout)), Ok(1), "its end");
-        assert!(has_room(Some(Instant::now() + Duration::from_secs(10))));
+        assert!(has_capacity(Some(Instant::now() + Duration::from_secs(10))));
     }
 
     #[test]

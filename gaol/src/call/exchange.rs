@@ -13,10 +13,10 @@ use rustix::net::{RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlag
 use super::disposal::Unclaimed;
 use super::output::{Output, Printed, drain, read_output};
 use super::streams;
-use super::wait::{Came, Readable, poll_until, receive_from_child, wait_readable};
+use super::wait::{FromChild, Readable, poll_until, receive_from_child, wait_readable};
 use crate::call::inherited_streams::{Passing, Targets};
 use crate::call::request::Outgoing;
-use crate::call::spin::Look;
+use crate::call::spin::Spin;
 use crate::error::ProtocolProblem;
 use crate::function::transfer::Back;
 use crate::process::messages::Ended;
@@ -26,8 +26,8 @@ use crate::protocol::{HEADER, Header, Kind, descriptors, reply_buffer};
 use crate::sys::PROCESSORS;
 use crate::sys::os::clock::CpuClock;
 use crate::sys::os::shared;
-use crate::sys::os::shared::{Lane, Piece, SharedReader};
-use crate::sys::supervise::descendants::{FamilyClock, INTERVAL};
+use crate::sys::os::shared::{Piece, PrefaultedBuffer, SharedReader};
+use crate::sys::supervise::descendants::{DescendantClock, INTERVAL};
 
 /// How much of a reply is read before it has said how long it is. Most replies are no longer.
 const FIRST: usize = 4096;
@@ -46,7 +46,7 @@ pub(crate) struct Terms {
     pub(crate) cpu: Option<Duration>,
     pub(crate) reply: Option<u64>,
     /// How much shared memory the worker may ask for at once; none where this is 0.
-    pub(crate) room: u64,
+    pub(crate) reply_buffer: u64,
     /// The worker goes on to serve other calls, so that its channel stays open.
     pub(crate) reused: bool,
 }
@@ -88,7 +88,7 @@ pub(crate) fn exchange(
         descriptors: &outgoing.descriptors,
         received: Vec::new(),
         came: Unclaimed::default(),
-        rooms: Vec::new(),
+        reply_buffers: Vec::new(),
         aside: outgoing.aside,
         header: None,
         ended: None,
@@ -134,14 +134,14 @@ pub(crate) enum Clock {
     /// The worker, which starts no programs.
     Worker(CpuClock),
     /// All that a template has started, which is one call's.
-    Family(FamilyClock),
+    Descendants(DescendantClock),
 }
 
 impl Clock {
     fn now(&mut self) -> io::Result<Duration> {
         match self {
             Self::Worker(clock) => clock.now(),
-            Self::Family(clock) => Ok(clock.used()),
+            Self::Descendants(clock) => Ok(clock.used()),
         }
     }
 }
@@ -164,7 +164,7 @@ struct Exchange<'a> {
     /// Descriptors that came with it.
     came: Unclaimed,
     /// Shared memory that the worker asked for, with its sizes.
-    rooms: Vec<(OwnedFd, u64)>,
+    reply_buffers: Vec<(OwnedFd, u64)>,
     /// Bytes beside the call's frame, or the reply's: as many as one of them has.
     aside: u64,
     header: Option<Header>,
@@ -195,7 +195,7 @@ impl Exchange<'_> {
         if !self.open && self.request.len() == whole {
             return Answer::NeverBegan;
         }
-        let mut look = template.pace.look(self.deadline);
+        let mut spin = template.pace.spin(self.deadline);
         loop {
             if let Err(answer) = self.send().and_then(|()| self.receive()) {
                 return answer;
@@ -204,10 +204,10 @@ impl Exchange<'_> {
                 template.pace.took(begun.elapsed());
                 return answer;
             }
-            if look.as_mut().is_some_and(Look::goes_on) {
+            if spin.as_mut().is_some_and(Spin::continues) {
                 continue;
             }
-            look = None;
+            spin = None;
             if !std::mem::replace(&mut self.idle, true) {
                 template.take_in();
             }
@@ -299,7 +299,7 @@ impl Exchange<'_> {
         let processors = u32::try_from(*PROCESSORS).unwrap_or(1);
         let left = (watch.limit - used) / processors;
         // What programs leave behind is looked for often: they may leave it to nobody.
-        let longest = if matches!(watch.clock, Clock::Family(_)) { INTERVAL } else { Duration::MAX };
+        let longest = if matches!(watch.clock, Clock::Descendants(_)) { INTERVAL } else { Duration::MAX };
         watch.next = Instant::now() + left.min(longest).max(Duration::from_millis(1));
         Ok(None)
     }
@@ -339,7 +339,7 @@ impl Exchange<'_> {
             }
             match message {
                 // More than a call may bring, or more than this process has room for.
-                Ok(Came { cut: true, .. }) => return Err(Answer::Unbelievable(ProtocolProblem::Descriptors)),
+                Ok(FromChild { cut: true, .. }) => return Err(Answer::Unbelievable(ProtocolProblem::Descriptors)),
                 Ok(_) if self.came.0.len() > descriptors::MOST => {
                     return Err(Answer::Unbelievable(ProtocolProblem::Descriptors));
                 }
@@ -364,8 +364,8 @@ impl Exchange<'_> {
             {
                 return Err(Answer::Unbelievable(ProtocolProblem::Extra));
             }
-            if self.is_whole() && self.header.is_some_and(|header| header.kind == Kind::Room) {
-                self.make_room()?;
+            if self.is_whole() && self.header.is_some_and(|header| header.kind == Kind::ReplyBuffer) {
+                self.grow_reply_buffer()?;
             } else if self.is_whole() && self.terms.reused {
                 // What it says beyond that is found before it is called again.
                 return Ok(());
@@ -375,14 +375,14 @@ impl Exchange<'_> {
     }
 
     /// Makes the shared memory that the worker asks for.
-    fn make_room(&mut self) -> Result<(), Answer> {
+    fn grow_reply_buffer(&mut self) -> Result<(), Answer> {
         let wanted = <[u8; 8]>::try_from(&self.received[HEADER..]).map(u64::from_le_bytes).unwrap_or(0);
-        let held: u64 = self.rooms.iter().map(|(_, size)| size).sum();
+        let held: u64 = self.reply_buffers.iter().map(|(_, size)| size).sum();
         let limit = self.terms.reply.unwrap_or(u64::MAX / 2);
         // Each piece is a descriptor of this process: a worker asks for much at once, or is after the descriptors.
-        let too_small = wanted < reply_buffer::next(0, held, self.terms.room, limit.saturating_sub(held));
-        let too_many = too_small || self.rooms.len() == reply_buffer::MOST_PIECES;
-        if wanted == 0 || wanted > self.terms.room || too_many || !self.request.is_empty() {
+        let too_small = wanted < reply_buffer::next(0, held, self.terms.reply_buffer, limit.saturating_sub(held));
+        let too_many = too_small || self.reply_buffers.len() == reply_buffer::MOST_PIECES;
+        if wanted == 0 || wanted > self.terms.reply_buffer || too_many || !self.request.is_empty() {
             return Err(Answer::Unbelievable(ProtocolProblem::Header(
                 "the worker asks for shared memory that it cannot need",
             )));
@@ -393,7 +393,7 @@ impl Exchange<'_> {
         }
         let memory =
             shared::of_size(wanted).map_err(|error| Answer::Broken("make shared memory for the reply", error))?;
-        let header = Header::plain(Kind::Room, self.terms.nonce, self.terms.entry, 0).to_bytes();
+        let header = Header::plain(Kind::ReplyBuffer, self.terms.nonce, self.terms.entry, 0).to_bytes();
         match send_some(&self.worker.channel, &header, &[memory.as_fd()]) {
             Ok(HEADER) => {}
             // What it sent before it closed its end is still to be read.
@@ -406,7 +406,7 @@ impl Exchange<'_> {
             }
             Err(errno) => return Err(Answer::Broken("send shared memory", errno.into())),
         }
-        self.rooms.push((memory, wanted));
+        self.reply_buffers.push((memory, wanted));
         self.received.clear();
         self.header = None;
         Ok(())
@@ -414,14 +414,14 @@ impl Exchange<'_> {
 
     /// The reply, once it is whole.
     fn back(&mut self, kind: Kind) -> Result<Back, ProtocolProblem> {
-        let (aside, in_lane, descriptors) =
-            self.header.map_or((0, 0, 0), |header| (header.aside, u64::from(header.lane), header.descriptors));
-        let lane = self.worker.lane.as_ref();
-        if in_lane > lane.map_or(0, Lane::size) {
-            return Err(ProtocolProblem::Header("more of the reply is in the lane than it holds"));
+        let (aside, prefaulted, descriptors) =
+            self.header.map_or((0, 0, 0), |header| (header.aside, u64::from(header.buffer), header.descriptors));
+        let buffer = self.worker.buffer.as_ref();
+        if prefaulted > buffer.map_or(0, PrefaultedBuffer::size) {
+            return Err(ProtocolProblem::Header("more of the reply is in the buffer than it holds"));
         }
-        let held: u64 = self.rooms.iter().map(|(_, size)| size).sum();
-        if aside - in_lane > held {
+        let held: u64 = self.reply_buffers.iter().map(|(_, size)| size).sum();
+        if aside - prefaulted > held {
             return Err(ProtocolProblem::Header("more of the reply is in shared memory than there is"));
         }
         if self.came.0.len() as u64 != u64::from(descriptors) {
@@ -431,13 +431,14 @@ impl Exchange<'_> {
             return Err(ProtocolProblem::OwnEnd);
         }
         self.aside = self.aside.max(aside);
-        let rooms = std::mem::take(&mut self.rooms).into_iter().map(|(memory, size)| Piece::new(memory, size));
-        let pieces = lane.map(|lane| lane.piece(in_lane)).into_iter().chain(rooms);
+        let reply_buffers =
+            std::mem::take(&mut self.reply_buffers).into_iter().map(|(memory, size)| Piece::new(memory, size));
+        let pieces = buffer.map(|buffer| buffer.piece(prefaulted)).into_iter().chain(reply_buffers);
         Ok(Back {
             kind,
             deadline: self.deadline,
             payload: self.received.split_off(HEADER),
-            aside: (self.terms.room > 0).then(|| SharedReader::new(pieces, aside)),
+            aside: (self.terms.reply_buffer > 0).then(|| SharedReader::new(pieces, aside)),
             descriptors: std::mem::take(&mut self.came.0),
         })
     }
@@ -454,8 +455,9 @@ impl Exchange<'_> {
                 channel.is_ok_and(|ours| ours.st_dev == stat.st_dev) && self.worker.ends.contains(&stat.st_ino)
             }
             FileType::RegularFile => {
-                let lane = self.worker.lane.iter().map(Lane::stat);
-                lane.chain(self.rooms.iter().map(|(memory, _)| Ok(rustix::fs::fstat(memory)?)))
+                let buffer = self.worker.buffer.iter().map(PrefaultedBuffer::stat);
+                buffer
+                    .chain(self.reply_buffers.iter().map(|(memory, _)| Ok(rustix::fs::fstat(memory)?)))
                     .any(|own| own.is_ok_and(|own| is(&own)))
             }
             _ => false,
@@ -475,7 +477,7 @@ impl Exchange<'_> {
             | Kind::Unable
             | Kind::Unreadable
             | Kind::Unsendable => MOST_REPORT,
-            Kind::Room => 8,
+            Kind::ReplyBuffer => 8,
         };
         // What is in shared memory counts against the same limit.
         let announced = header.length.saturating_add(header.aside);
@@ -486,7 +488,7 @@ impl Exchange<'_> {
         if !is_result && (header.aside > 0 || header.descriptors > 0) {
             return Err(ProtocolProblem::Header("the frame is of a kind that has nothing beside it"));
         }
-        if header.prefix > 0 || header.room > 0 {
+        if header.prefix > 0 || header.reply_buffer > 0 {
             return Err(ProtocolProblem::Header("the frame says what only a call does"));
         }
         // A dying worker's signal handler does not know which call it dies in.

@@ -49,18 +49,18 @@ const CHANGES: WatchFlags = WatchFlags::CREATE
 
 /// Hears of changes for one process.
 #[derive(Debug)]
-pub(crate) struct Watcher {
+pub(crate) struct PathWatcher {
     inotify: OwnedFd,
     /// Tells of mounts in the mount namespace that it was opened in, which it keeps: no mount of another has an id of one in there.
     mounts: OwnedFd,
     /// Where paths began then. Of those that begin elsewhere it knows nothing.
     root: Root,
-    heard: Mutex<Heard>,
+    heard: Mutex<Events>,
 }
 
 /// What was heard so far. Everything is numbered, in order.
 #[derive(Debug)]
-struct Heard {
+struct Events {
     last: u64,
     /// The last that may concern any path.
     general: u64,
@@ -91,20 +91,20 @@ impl Root {
     }
 }
 
-impl Watcher {
+impl PathWatcher {
     /// `None`: the system gives nothing to watch by, or no more of it to this user.
     pub(crate) fn new() -> Option<Arc<Self>> {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC;
         let mounts = rustix::fs::open(c"/proc/thread-self/mountinfo", flags, Mode::empty()).ok()?;
         let inotify = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC).ok()?;
-        let heard = Mutex::new(Heard { last: 0, general: 0, directories: BTreeMap::new() });
+        let heard = Mutex::new(Events { last: 0, general: 0, directories: BTreeMap::new() });
         Some(Arc::new(Self { inotify, mounts, root: Root::current()?, heard }))
     }
 
     /// Hears what there is. `None`: that says nothing of the paths of this thread.
     ///
     /// Events are taken and noted under one lock: nobody believes what another has heard and not noted.
-    fn hear(&self) -> Option<MutexGuard<'_, Heard>> {
+    fn hear(&self) -> Option<MutexGuard<'_, Events>> {
         if Root::current()? != self.root {
             return None;
         }
@@ -147,7 +147,7 @@ impl Watcher {
     }
 }
 
-impl Heard {
+impl Events {
     fn note_general(&mut self) {
         self.last += 1;
         self.general = self.last;
@@ -171,7 +171,7 @@ impl Heard {
 /// The directories that one template has watched.
 #[derive(Debug)]
 struct Watches {
-    watcher: Arc<Watcher>,
+    watcher: Arc<PathWatcher>,
     directories: Vec<i32>,
 }
 
@@ -223,10 +223,10 @@ fn is_changed_here_alone(magic: u64) -> bool {
 
 /// What one template knows of its paths.
 #[derive(Debug, Default)]
-pub(crate) struct Vigil(Mutex<Kept>);
+pub(crate) struct PathFreshness(Mutex<Freshness>);
 
 #[derive(Debug, Default)]
-struct Kept {
+struct Freshness {
     watches: Option<Watches>,
     /// Everything up to this has been heard, and all paths meant then what they are to mean.
     seen: Option<u64>,
@@ -234,9 +234,9 @@ struct Kept {
     again: Option<(Instant, Duration)>,
 }
 
-impl Vigil {
+impl PathFreshness {
     /// Whether every path still means what it meant.
-    pub(crate) fn holds(&self, names: &[Name], watcher: impl FnOnce() -> Option<Arc<Watcher>>) -> bool {
+    pub(crate) fn holds(&self, names: &[Name], watcher: impl FnOnce() -> Option<Arc<PathWatcher>>) -> bool {
         let look = || names.iter().all(Name::still_holds);
         if names.len() < MANY {
             return look();

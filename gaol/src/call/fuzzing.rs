@@ -43,7 +43,7 @@ pub struct Script<'a> {
     pub nonce: u64,
     pub entry: u64,
     pub reply: Option<u64>,
-    pub room: u64,
+    pub reply_buffer: u64,
 }
 
 /// What the application makes of it.
@@ -92,17 +92,18 @@ pub fn come_of<R: Returned>(
         output: None,
         passed: [None, None],
         ends: [0; 2],
-        lane: None,
+        buffer: None,
     };
     let frame = Header::plain(Kind::Call, script.nonce, script.entry, 0).to_bytes().to_vec();
-    let outgoing = Outgoing { frame, descriptors: Vec::new(), room: script.room, aside: 0, reserved: None };
+    let outgoing =
+        Outgoing { frame, descriptors: Vec::new(), reply_buffer: script.reply_buffer, aside: 0, reserved: None };
     let terms = Terms {
         nonce: script.nonce,
         entry: script.entry,
         time: None,
         cpu: None,
         reply: script.reply,
-        room: script.room,
+        reply_buffer: script.reply_buffer,
         reused: false,
     };
     Ok(match exchange(&worker, &outgoing, &terms, &TEMPLATE, &mut Output::default()) {

@@ -74,7 +74,7 @@ impl Attendant {
     }
 
     /// A worker is kept. False: nobody can look after it.
-    pub(crate) fn attend(&self, application: &'static Application) -> bool {
+    pub(crate) fn supervise(&self, application: &'static Application) -> bool {
         if self.attends.load(Ordering::Relaxed) {
             return true;
         }

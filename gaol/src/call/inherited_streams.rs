@@ -18,7 +18,7 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, Shutdown};
 
 use super::disposal::{ChildSocket, Unclaimed};
-use super::wait::{Came, receive_from_child};
+use super::wait::{FromChild, receive_from_child};
 use crate::sys::os::signals;
 use crate::sys::plan::{Plan, Stream};
 
@@ -99,18 +99,21 @@ impl<'a> Passing<'a> {
 
     /// The sockets that are to be looked at now.
     pub(crate) fn interest(&self) -> impl Iterator<Item = PollFd<'a>> {
-        self.ways.iter().filter(|(_, target)| target.has_room()).map(|(socket, _)| PollFd::new(*socket, PollFlags::IN))
+        self.ways
+            .iter()
+            .filter(|(_, target)| target.has_capacity())
+            .map(|(socket, _)| PollFd::new(*socket, PollFlags::IN))
     }
 
     /// When to look again at those that are not, for want of room.
     pub(crate) fn look_again(&self) -> Option<Instant> {
-        let full = self.ways.iter().any(|(_, target)| !target.has_room());
+        let full = self.ways.iter().any(|(_, target)| !target.has_capacity());
         full.then(|| Instant::now() + Duration::from_millis(5))
     }
 
     /// Takes what there is now, as far as there is room.
     pub(crate) fn take(&mut self) {
-        self.ways.retain(|(socket, target)| !target.has_room() || read(socket, target) != Printed::End);
+        self.ways.retain(|(socket, target)| !target.has_capacity() || read(socket, target) != Printed::End);
     }
 
     /// The call is over: takes what is left, and waits until `until` for it to be written.
@@ -137,9 +140,9 @@ enum Printed {
 
 fn read(socket: &ChildSocket, target: &Target) -> Printed {
     let mut chunk = vec![0; CHUNK];
-    let mut strays = Unclaimed::default();
-    match receive_from_child(socket, &mut chunk, RecvFlags::empty(), &mut strays.0) {
-        Ok(Came { bytes: count @ 1.., .. }) => {
+    let mut orphans = Unclaimed::default();
+    match receive_from_child(socket, &mut chunk, RecvFlags::empty(), &mut orphans.0) {
+        Ok(FromChild { bytes: count @ 1.., .. }) => {
             chunk.truncate(count);
             if target.push(chunk) {
                 return Printed::Something;
@@ -187,7 +190,7 @@ impl Target {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn has_room(&self) -> bool {
+    fn has_capacity(&self) -> bool {
         self.state().waiting < MOST
     }
 

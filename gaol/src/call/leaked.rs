@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// Holds the newest of some values, each of which lives for ever.
 #[derive(Debug)]
-pub(crate) struct Slot<T: 'static>(AtomicPtr<T>);
+pub(crate) struct LeakedCell<T: 'static>(AtomicPtr<T>);
 
-impl<T: Sync> Slot<T> {
+impl<T: Sync> LeakedCell<T> {
     pub(crate) const fn empty() -> Self {
         Self(AtomicPtr::new(std::ptr::null_mut()))
     }

@@ -3,7 +3,7 @@
 use rustix::net::RecvFlags;
 
 use super::disposal::{ChildSocket, Unclaimed};
-use super::wait::{Came, receive_from_child};
+use super::wait::{FromChild, receive_from_child};
 use crate::process::template::handle::Worker;
 
 /// The most of a worker's output that is kept, in bytes.
@@ -35,9 +35,9 @@ pub(crate) enum Printed {
 /// Reads what there is of the output. Descriptors that came with it are nobody's.
 pub(crate) fn read_output(socket: &ChildSocket, output: &mut Output) -> Printed {
     let mut chunk = [0; CHUNK];
-    let mut strays = Unclaimed::default();
-    match receive_from_child(socket, &mut chunk, RecvFlags::empty(), &mut strays.0) {
-        Ok(Came { bytes: count @ 1.., .. }) => {
+    let mut orphans = Unclaimed::default();
+    match receive_from_child(socket, &mut chunk, RecvFlags::empty(), &mut orphans.0) {
+        Ok(FromChild { bytes: count @ 1.., .. }) => {
             let room = MOST_OUTPUT - output.bytes.len();
             output.bytes.extend_from_slice(&chunk[..count.min(room)]);
             output.truncated |= count > room;

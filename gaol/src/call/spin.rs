@@ -15,16 +15,16 @@ const LONGEST: Duration = Duration::from_micros(100);
 const TURN: Duration = Duration::from_micros(1);
 
 /// How many look now.
-static LOOKING: AtomicUsize = AtomicUsize::new(0);
+static SPINNING: AtomicUsize = AtomicUsize::new(0);
 
 /// How long replies take, as far as is known.
 #[derive(Debug, Default)]
-pub(crate) struct Pace {
+pub(crate) struct AdaptiveSpin {
     /// A moving average, in nanoseconds.
     usual: AtomicU32,
 }
 
-impl Pace {
+impl AdaptiveSpin {
     /// A reply took so long.
     pub(crate) fn took(&self, time: Duration) {
         let usual = self.usual.load(Ordering::Relaxed);
@@ -34,18 +34,18 @@ impl Pace {
     }
 
     /// Begins to look for a reply, if that is worth it, and no longer than the call may take.
-    pub(crate) fn look(&self, deadline: Option<Instant>) -> Option<Look> {
+    pub(crate) fn spin(&self, deadline: Option<Instant>) -> Option<Spin> {
         let usual = Duration::from_nanos(self.usual.load(Ordering::Relaxed).into());
         if usual > LONGEST {
             return None;
         }
-        if LOOKING.fetch_add(1, Ordering::Relaxed) >= most() {
-            LOOKING.fetch_sub(1, Ordering::Relaxed);
+        if SPINNING.fetch_add(1, Ordering::Relaxed) >= most() {
+            SPINNING.fetch_sub(1, Ordering::Relaxed);
             return None;
         }
         let now = Instant::now();
         let longest = now + LONGEST;
-        Some(Look { yields: now + TURN, until: deadline.map_or(longest, |deadline| deadline.min(longest)) })
+        Some(Spin { yields: now + TURN, until: deadline.map_or(longest, |deadline| deadline.min(longest)) })
     }
 }
 
@@ -56,14 +56,14 @@ fn most() -> usize {
 
 /// Somebody looks.
 #[derive(Debug)]
-pub(crate) struct Look {
+pub(crate) struct Spin {
     yields: Instant,
     until: Instant,
 }
 
-impl Look {
+impl Spin {
     /// Whether to look once more. The worker may have been woken on this very processor: after a while it goes first.
-    pub(crate) fn goes_on(&mut self) -> bool {
+    pub(crate) fn continues(&mut self) -> bool {
         let now = Instant::now();
         if now < self.yields {
             std::hint::spin_loop();
@@ -75,9 +75,9 @@ impl Look {
     }
 }
 
-impl Drop for Look {
+impl Drop for Spin {
     fn drop(&mut self) {
-        LOOKING.fetch_sub(1, Ordering::Relaxed);
+        SPINNING.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -88,29 +88,29 @@ mod tests {
     /// One test, for there are only so many who may look.
     #[test]
     fn who_waits_for_long_sleeps() {
-        let slow = Pace::default();
+        let slow = AdaptiveSpin::default();
         for _ in 0..64 {
             slow.took(Duration::from_secs(3));
         }
-        assert!(slow.look(None).is_none());
+        assert!(slow.spin(None).is_none());
         // It begins again when replies come quickly, and one slow reply among them changes nothing.
         let pace = slow;
         for _ in 0..64 {
             pace.took(Duration::from_micros(20));
         }
         pace.took(Duration::from_secs(60));
-        let looks: Vec<Look> = std::iter::from_fn(|| pace.look(None)).take(1 << 10).collect();
-        assert_eq!(looks.len(), most(), "so many look at once");
-        assert!(pace.look(None).is_none());
-        drop(looks);
-        assert_eq!(pace.look(None).is_some(), most() > 0);
+        let spins: Vec<Spin> = std::iter::from_fn(|| pace.spin(None)).take(1 << 10).collect();
+        assert_eq!(spins.len(), most(), "so many spin at once");
+        assert!(pace.spin(None).is_none());
+        drop(spins);
+        assert_eq!(pace.spin(None).is_some(), most() > 0);
     }
 
     #[test]
     fn a_look_ends() {
         // It was not counted, and is not counted off.
-        let mut look = std::mem::ManuallyDrop::new(Look { yields: Instant::now(), until: Instant::now() + 10 * TURN });
-        while look.goes_on() {}
-        assert!(Instant::now() >= look.until);
+        let mut spin = std::mem::ManuallyDrop::new(Spin { yields: Instant::now(), until: Instant::now() + 10 * TURN });
+        while spin.continues() {}
+        assert!(Instant::now() >= spin.until);
     }
 }

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::{FileType, Stat};
 
-use crate::call::leaked::Slot;
+use crate::call::leaked::LeakedCell;
 
 /// The streams of this process.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ struct Streams {
     pipes: Mutex<HashMap<(u64, u64), Arc<AtomicBool>>>,
 }
 
-static CURRENT: Slot<Streams> = Slot::empty();
+static CURRENT: LeakedCell<Streams> = LeakedCell::empty();
 
 impl Streams {
     fn current() -> Option<&'static Self> {
@@ -113,7 +113,7 @@ fn key(stat: &Stat) -> (u64, u64) {
 }
 
 /// A call takes these descriptors along.
-pub(crate) fn go_along(descriptors: &[OwnedFd]) {
+pub(crate) fn record_sent(descriptors: &[OwnedFd]) {
     if descriptors.is_empty() {
         return;
     }

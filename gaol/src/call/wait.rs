@@ -62,7 +62,7 @@ pub(crate) fn receive_by(socket: BorrowedFd<'_>, buffer: &mut [u8], deadline: In
 
 /// What came from a child at once.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Came {
+pub(crate) struct FromChild {
     pub(crate) bytes: usize,
     /// The kernel had no room for some of the descriptors that came.
     pub(crate) cut: bool,
@@ -74,7 +74,7 @@ pub(crate) fn receive_from_child(
     buffer: &mut [u8],
     flags: RecvFlags,
     descriptors: &mut Vec<OwnedFd>,
-) -> Result<Came, Errno> {
+) -> Result<FromChild, Errno> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_WITH_A_MESSAGE))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let flags = flags | RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
@@ -87,7 +87,7 @@ pub(crate) fn receive_from_child(
         }
     }
     let message = message?;
-    Ok(Came { bytes: message.bytes, cut: message.flags.contains(ReturnFlags::CTRUNC) })
+    Ok(FromChild { bytes: message.bytes, cut: message.flags.contains(ReturnFlags::CTRUNC) })
 }
 
 fn timespec(duration: Duration) -> Timespec {

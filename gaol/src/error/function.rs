@@ -1,4 +1,4 @@
-//! What a function says of its own failure, as it crosses from the child.
+//! What a function says of its own failure, as it is sent from the child.
 
 use std::fmt;
 use std::io;
@@ -60,7 +60,7 @@ impl Answer {
     }
 }
 
-/// What crosses of an error that is not sent as a value.
+/// What is sent of an error that is not sent as a value.
 #[derive(Debug)]
 pub(crate) struct Words {
     messages: Vec<String>,
@@ -92,7 +92,7 @@ impl FunctionError {
         Self::from_words(Self::words(error))
     }
 
-    /// What crosses of an error.
+    /// What is sent of an error.
     pub(crate) fn words(error: &(dyn std::error::Error + 'static)) -> Words {
         let mut words = Words::new(Vec::new());
         let mut source = Some(error);

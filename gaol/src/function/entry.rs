@@ -13,7 +13,7 @@ use self::registry::Registry;
 use crate::profile::Profile;
 use crate::protocol;
 use crate::protocol::Kind;
-use crate::protocol::codec::Aside;
+use crate::protocol::codec::BlockSink;
 use crate::sys::os::shared::SharedReader;
 
 /// A sandboxed function, as the attribute registers it.
@@ -114,11 +114,11 @@ impl Entry {
 #[allow(missing_debug_implementations, reason = "generated code passes it on")]
 pub struct Request<'a> {
     pub(crate) arguments: &'a [u8],
-    /// What went aside of them.
+    /// What were sent out of band of them.
     pub(crate) aside: Option<SharedReader>,
     pub(crate) descriptors: Vec<OwnedFd>,
     /// Where long blocks of the result go.
-    pub(crate) room: Option<&'a mut dyn Aside>,
+    pub(crate) reply_buffer: Option<&'a mut dyn BlockSink>,
     /// The largest payload that the parent takes.
     pub(crate) cap: u64,
     pub(crate) purpose: Purpose,
@@ -138,7 +138,14 @@ pub(crate) enum Purpose {
 impl Request<'_> {
     /// Of a worker that only makes sure that the code is in its memory.
     pub(crate) fn visit() -> Self {
-        Self { arguments: &[], aside: None, descriptors: Vec::new(), room: None, cap: 0, purpose: Purpose::Visit }
+        Self {
+            arguments: &[],
+            aside: None,
+            descriptors: Vec::new(),
+            reply_buffer: None,
+            cap: 0,
+            purpose: Purpose::Visit,
+        }
     }
 }
 
@@ -148,7 +155,7 @@ pub struct Reply {
     pub(crate) kind: Kind,
     /// A header's worth of room, then the payload: a reply is sent without being copied.
     pub(crate) frame: Vec<u8>,
-    /// Bytes of it that went aside.
+    /// Bytes of it that were sent out of band.
     pub(crate) aside: u64,
     pub(crate) descriptors: Vec<OwnedFd>,
 }

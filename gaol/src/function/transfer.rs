@@ -16,7 +16,7 @@ use serde::de::{DeserializeOwned, Error as _};
 
 use crate::error::{Error, FunctionError, Words};
 use crate::function::entry::{Entry, Purpose, Reply, Request};
-use crate::protocol::codec::{Aside, Budget, DecodeError, EncodeError, Reader, Set, Writer};
+use crate::protocol::codec::{BlockSink, Budget, DecodeError, EncodeError, Reader, Set, Writer};
 use crate::protocol::descriptors::HandingOut;
 use crate::protocol::{HEADER, Kind, codec, descriptors};
 use crate::sys::os::shared::SharedReader;
@@ -123,7 +123,7 @@ impl<E> ErrorType<E> {
     pub const NEW: Self = Self(PhantomData);
 }
 
-/// An error type that is serde's crosses whole.
+/// An error type that is serde's is sent whole.
 pub trait CodecSerde<E> {
     /// The codec.
     fn codec(&self) -> ErrorCodec<E>;
@@ -146,7 +146,7 @@ impl<E: Serialize + DeserializeOwned> CodecSerde<E> for &&ErrorType<E> {
     }
 }
 
-/// Any other error crosses as its message and those of its sources.
+/// Any other error is sent as its message and those of its sources.
 pub trait CodecError<E> {
     /// The codec.
     fn codec(&self) -> ErrorCodec<E>;
@@ -158,7 +158,7 @@ impl<E: std::error::Error + 'static> CodecError<E> for &ErrorType<E> {
     }
 }
 
-/// What is not an error to the standard library (`anyhow::Error`, `Box<dyn Error>`, `String`) crosses as what it displays.
+/// What is not an error to the standard library (`anyhow::Error`, `Box<dyn Error>`, `String`) is sent as what it displays.
 pub trait CodecDisplay<E> {
     /// The codec.
     fn codec(&self) -> ErrorCodec<E>;
@@ -231,7 +231,7 @@ pub fn serve<A, R: Returned>(
     write: impl Fn(&R::Ok, &mut A, &mut Writer<'_>) -> Result<(), EncodeError>,
     errors: ErrorCodec<R::Err>,
 ) -> Reply {
-    let Request { arguments, aside, descriptors, room, cap, purpose } = request;
+    let Request { arguments, aside, descriptors, reply_buffer, cap, purpose } = request;
     if purpose == Purpose::Visit {
         return Reply::of(Kind::Unable, Vec::new());
     }
@@ -249,7 +249,7 @@ pub fn serve<A, R: Returned>(
         return Reply::of(Kind::Returned, Vec::new());
     }
     match body(&mut arguments).into_result() {
-        Ok(value) => write_result(room, cap, |writer| write(&value, &mut arguments, writer)),
+        Ok(value) => write_result(reply_buffer, cap, |writer| write(&value, &mut arguments, writer)),
         Err(error) => (errors.encode)(&error, cap),
     }
 }
@@ -276,14 +276,14 @@ pub(crate) fn check(entry: &Entry, request: Request<'_>) -> Option<String> {
 /// Writes the reply of a function that returned.
 #[inline]
 fn write_result(
-    room: Option<&mut dyn Aside>,
+    reply_buffer: Option<&mut dyn BlockSink>,
     cap: u64,
     write: impl FnOnce(&mut Writer<'_>) -> Result<(), EncodeError>,
 ) -> Reply {
     let mut frame = vec![0; HEADER];
-    let room = room.map(|room| room as &mut dyn Aside);
+    let reply_buffer = reply_buffer.map(|reply_buffer| reply_buffer as &mut dyn BlockSink);
     let descriptors = descriptors::collect();
-    let written = codec::encode_with(&mut frame, cap.saturating_add(HEADER as u64), room, write);
+    let written = codec::encode_with(&mut frame, cap.saturating_add(HEADER as u64), reply_buffer, write);
     finish_result(frame, written, descriptors.end(), cap)
 }
 
@@ -327,10 +327,10 @@ impl Beside {
 }
 
 /// The arguments of a rehearsal.
-pub(crate) const REHEARSED: (u64, &str) = (1, "rehearsal");
+pub(crate) const REHEARSED: (u64, &str) = (1, "warm_up");
 
 /// The child's side of a call, without a call: of a function that is gaol's own, and does nothing.
-pub(crate) fn rehearse(request: Request<'_>) -> Reply {
+pub(crate) fn warm_up(request: Request<'_>) -> Reply {
     serve::<(u64, String), crate::Result<u64>>(
         request,
         |reader| reader.value(),
@@ -385,7 +385,7 @@ pub(crate) fn understand<R: Returned>(
 
 /// The bytes of a value that is serde's, as a result has them: for tests that forge one.
 #[cfg(feature = "test-controls")]
-pub fn as_it_crosses<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
+pub fn as_sent<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
     let mut bytes = Vec::new();
     let written = codec::encode_with(&mut bytes, u64::MAX, None, |writer| writer.sealed(value));
     written.map(|_| bytes).unwrap_or_default()

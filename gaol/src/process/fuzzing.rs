@@ -7,12 +7,10 @@ use rustix::fs::{Mode, OFlags};
 use rustix::net::{Shutdown, SocketType};
 
 pub(crate) use crate::process::launcher::main::Progress;
-use crate::process::template::main;
-use crate::process::worker::main;
 use crate::process::worker::main::Setup;
-use crate::process::worker::spin::Leisure;
-use crate::process::zygote::main;
+use crate::process::worker::spin::AdaptiveSpin;
 use crate::process::zygote::main::Request;
+use crate::process::{template, worker, zygote};
 use crate::profile::Profile;
 use crate::support::Layers;
 use crate::sys::os::descriptors::{send, socket_pair};
@@ -32,7 +30,7 @@ pub fn serve_call(bytes: &[u8], descriptors: usize, reply: u64) -> io::Result<Ve
     plan.reply = Some(reply);
     let setup = Setup { plan: &plan, inherited: &[], own_domain: None, filter: None };
     let mut channel = std::fs::File::from(theirs);
-    let served = main::serve(&setup, &mut channel, None, &mut Leisure::default());
+    let served = worker::main::serve(&setup, &mut channel, None, &mut AdaptiveSpin::default());
     drop(channel);
     let mut answer = Vec::new();
     match io::Read::read_to_end(&mut std::fs::File::from(ours), &mut answer) {
@@ -48,14 +46,14 @@ pub fn serve_call(bytes: &[u8], descriptors: usize, reply: u64) -> io::Result<Ve
 pub fn zygote_hears(bytes: &[u8], descriptors: usize) -> io::Result<bool> {
     let (ours, theirs) = socket_pair(SocketType::SEQPACKET)?;
     send_with(&ours, bytes, descriptors)?;
-    Ok(!matches!(main::hear(&theirs)?, Request::Unknown))
+    Ok(!matches!(zygote::main::hear(&theirs)?, Request::Unknown))
 }
 
 /// What the zygote makes of a greeting: whether it stays.
 pub fn zygote_greets(bytes: &[u8], descriptors: usize) -> io::Result<bool> {
     let (ours, theirs) = socket_pair(SocketType::SEQPACKET)?;
     send_with(&ours, bytes, descriptors)?;
-    Ok(main::greet(&theirs).is_ok())
+    Ok(zygote::main::greet(&theirs).is_ok())
 }
 
 /// What a template makes of a plan that comes in these messages, the first of which says how long it is: whether it is one.
@@ -65,7 +63,7 @@ pub fn template_receives(messages: &[&[u8]], descriptors: usize) -> io::Result<b
         send_with(&ours, bytes, if number == 0 { descriptors } else { 0 })?;
     }
     drop(ours);
-    Ok(main::receive_plan(&theirs).is_ok())
+    Ok(template::main::receive_plan(&theirs).is_ok())
 }
 
 fn send_with(socket: &OwnedFd, bytes: &[u8], descriptors: usize) -> io::Result<()> {

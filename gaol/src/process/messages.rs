@@ -39,7 +39,7 @@ pub(crate) struct Hello {
 
 /// A zygote's answer. Its own pidfd comes with it.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum Greeting {
+pub(crate) enum HelloReply {
     Ready {
         nonce: u64,
         build: Build,
@@ -59,31 +59,31 @@ pub(crate) enum Greeting {
 
 /// What the application asks of its zygote.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum Asked {
-    Fork(Fork),
+pub(crate) enum ZygoteRequest {
+    ForkTemplate(ForkTemplate),
     /// To answer for the application itself, and for nobody else from then on. The listener comes with it.
-    Watch(Watch),
+    Supervise(Supervise),
 }
 
-/// A zygote's answer to [`Asked::Watch`]: nothing more is heard. Not empty, since that is how a socket ends.
-pub(crate) const WATCHING: &[u8] = b"w";
+/// A zygote's answer to [`ZygoteRequest::Supervise`]: nothing more is heard. Not empty, since that is how a socket ends.
+pub(crate) const SUPERVISING: &[u8] = b"w";
 
 /// The application asks the zygote for a template. The template's end of its control socket comes with it.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub(crate) struct Fork {
+pub(crate) struct ForkTemplate {
     /// Flags of clone(2).
     pub(crate) namespaces: i32,
     /// Its filter asks: the template is going to send the listener.
     pub(crate) asks: bool,
     /// Its workers may start processes.
-    pub(crate) family: Option<Family>,
+    pub(crate) descendants: Option<DescendantRules>,
     /// One has ended before it was ready: this one is to tell of each step before it takes it, and the zygote how it ended.
     pub(crate) careful: bool,
 }
 
 /// What a template's workers may start.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub(crate) struct Family {
+pub(crate) struct DescendantRules {
     /// How many threads and processes there may be together.
     pub(crate) limit: Option<u64>,
     /// Nothing but the zygote ends what is left of them.
@@ -92,7 +92,7 @@ pub(crate) struct Family {
 
 /// A template's one message to the zygote: by what to answer the questions of its filter. The filter's listener comes with it.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Watch(pub(crate) Rules);
+pub(crate) struct Supervise(pub(crate) Rules);
 
 /// A template's first answer.
 #[derive(Debug, Serialize, Deserialize)]
@@ -120,7 +120,7 @@ pub(crate) mod verdict {
 pub(crate) enum Purpose {
     /// To be entered.
     Enter = 0,
-    /// To lay the groundwork for one like it, which comes soon or not at all.
+    /// To lay the prewarmed state for one like it, which comes soon or not at all.
     Expect = 1,
 }
 
@@ -154,57 +154,57 @@ impl PlanHead {
 
 /// What the application asks of a template that is ready: a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Stay {
+pub(crate) enum Lifetime {
     /// One that waits for its call as long as its template lives.
-    ForGood,
+    Unlimited,
     /// One of several that only many calls at once need: it waits for a while.
-    ForAWhile,
+    Spare,
 }
 
-impl Stay {
+impl Lifetime {
     /// How long that is. The application sends a call to none that has waited half of it.
     pub(crate) const WHILE: Duration = Duration::from_secs(1);
 }
 
-/// The message that asks for a worker. With it comes the worker's lane, where it is to have one.
+/// The message that asks for a worker. With it comes the worker's prefaulted buffer, where it is to have one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Wanted {
-    pub(crate) stay: Stay,
-    /// The size of the lane, or 0.
-    pub(crate) lane: u64,
+pub(crate) struct WorkerRequest {
+    pub(crate) stay: Lifetime,
+    /// The size of the prefaulted buffer, or 0.
+    pub(crate) buffer: u64,
     /// The function that it is going to be called for, as far as the last call tells, or 0.
     pub(crate) entry: u64,
 }
 
-impl Wanted {
+impl WorkerRequest {
     pub(crate) const BYTES: usize = 17;
 
     pub(crate) fn to_bytes(self) -> [u8; Self::BYTES] {
         let mut bytes = [0; Self::BYTES];
         bytes[0] = match self.stay {
-            Stay::ForGood => b'g',
-            Stay::ForAWhile => b'w',
+            Lifetime::Unlimited => b'g',
+            Lifetime::Spare => b'w',
         };
-        bytes[1..9].copy_from_slice(&self.lane.to_le_bytes());
+        bytes[1..9].copy_from_slice(&self.buffer.to_le_bytes());
         bytes[9..].copy_from_slice(&self.entry.to_le_bytes());
         bytes
     }
 
     pub(crate) fn from_bytes(bytes: [u8; Self::BYTES]) -> Self {
         let [stay, numbers @ ..] = bytes;
-        let stay = if stay == b'w' { Stay::ForAWhile } else { Stay::ForGood };
-        let [lane, entry] = bytemuck::cast(numbers);
-        Self { stay, lane: u64::from_le_bytes(lane), entry: u64::from_le_bytes(entry) }
+        let stay = if stay == b'w' { Lifetime::Spare } else { Lifetime::Unlimited };
+        let [buffer, entry] = bytemuck::cast(numbers);
+        Self { stay, buffer: u64::from_le_bytes(buffer), entry: u64::from_le_bytes(entry) }
     }
 }
 
-/// What a template answers to [`Wanted`].
+/// What a template answers to [`WorkerRequest`].
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Spawned {
     /// With it come the worker's channel, its pidfd, its status socket, where output is captured the socket of its output, those of the
-    /// streams that are passed on, and its lane, where it has
+    /// streams that are passed on, and its prefaulted buffer, where it has
     /// one of that size. `ends` are the inode numbers of the worker's ends of its channel and of its output.
-    Worker { stay: Stay, lane: u64, ends: [u64; 2] },
+    Worker { stay: Lifetime, buffer: u64, ends: [u64; 2] },
     /// A step of the fork failed.
     Failed { step: Step, errno: i32 },
 }
@@ -276,9 +276,9 @@ pub(crate) mod worker_descriptor {
     pub(crate) const CHANNEL: i32 = 3;
     /// The status socket, until the last step is taken: the first descriptor that the function finds free.
     pub(crate) const STATUS: i32 = 4;
-    /// The lane, where there is one. It is moved beyond the numbers that the function may use, where the kernel lets it.
-    pub(crate) const LANE: i32 = 5;
-    /// The socket to the judge, where there is one; the lane's number where there is no lane. It is moved as the lane is.
+    /// The prefaulted buffer, where there is one. It is moved beyond the numbers that the function may use, where the kernel lets it.
+    pub(crate) const PREFAULTED: i32 = 5;
+    /// The socket to the judge, where there is one; the prefaulted buffer's number where there is no prefaulted buffer. It is moved as the prefaulted buffer is.
     pub(crate) const JUDGE: i32 = 6;
 }
 
@@ -288,9 +288,9 @@ mod tests {
 
     #[test]
     fn what_is_wanted_arrives() {
-        for stay in [Stay::ForGood, Stay::ForAWhile] {
-            let wanted = Wanted { stay, lane: 1 << 40, entry: 0xFEDC_BA98_7654_3210 };
-            assert_eq!(Wanted::from_bytes(wanted.to_bytes()), wanted);
+        for stay in [Lifetime::Unlimited, Lifetime::Spare] {
+            let wanted = WorkerRequest { stay, buffer: 1 << 40, entry: 0xFEDC_BA98_7654_3210 };
+            assert_eq!(WorkerRequest::from_bytes(wanted.to_bytes()), wanted);
         }
     }
 }

@@ -13,26 +13,26 @@ pub(crate) fn adopt() {
 
 /// Reaps every child of this process that has ended, but those that somebody else waits for.
 pub(crate) fn reap(keep: impl Fn(Pid) -> bool) {
-    for stray in children().into_iter().filter(|pid| !keep(*pid)) {
-        let _ = rustix::process::waitid(WaitId::Pid(stray), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
+    for orphan in children().into_iter().filter(|pid| !keep(*pid)) {
+        let _ = rustix::process::waitid(WaitId::Pid(orphan), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
     }
 }
 
 /// Kills every child of this process but those that are to be kept, and what comes to it when they end.
 ///
-/// What starts processes faster than this one is given time to find them gets away: a [`Fence`] leaves it no time.
+/// What starts processes faster than this one is given time to find them gets away: a [`SignalScope`] leaves it no time.
 pub(crate) fn kill(keep: impl Fn(Pid) -> bool) {
     loop {
-        let strays: Vec<Pid> = children().into_iter().filter(|pid| !keep(*pid)).collect();
-        if strays.is_empty() {
+        let orphans: Vec<Pid> = children().into_iter().filter(|pid| !keep(*pid)).collect();
+        if orphans.is_empty() {
             return;
         }
         // Killed first and waited for then: each needs some time of the processor's to end.
-        for stray in &strays {
-            let _ = rustix::process::kill_process(*stray, Signal::KILL);
+        for orphan in &orphans {
+            let _ = rustix::process::kill_process(*orphan, Signal::KILL);
         }
-        for stray in strays {
-            let _ = rustix::process::waitid(WaitId::Pid(stray), WaitIdOptions::EXITED);
+        for orphan in orphans {
+            let _ = rustix::process::waitid(WaitId::Pid(orphan), WaitIdOptions::EXITED);
         }
     }
 }
@@ -48,15 +48,15 @@ pub(crate) fn children() -> Vec<Pid> {
 /// `kill(-1)` is sent to everybody whom the sender may signal, and no fork comes between: one that has begun fails. By itself that is
 /// every process of the user's; in a Landlock domain of its own it is the processes in that domain, however many, and however they hide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fence {
+pub(crate) enum SignalScope {
     Around,
     /// There is none.
     None,
 }
 
-impl Fence {
+impl SignalScope {
     /// Puts one up. `parent` is this process's parent, which must be outside of it then: nothing less than that is believed.
-    pub(crate) fn around_descendants(parent: Pid) -> Self {
+    pub(crate) fn enter(parent: Pid) -> Self {
         let before = rustix::process::test_kill_process(parent);
         let entered = landlock::scope_signals();
         let after = rustix::process::test_kill_process(parent);
@@ -69,7 +69,7 @@ impl Fence {
     }
 
     /// Kills every process within, except this one, at once.
-    pub(crate) fn kill_within(self) {
+    pub(crate) fn kill_all(self) {
         if self == Self::Around {
             // The group of number one is everybody.
             let _ = rustix::process::kill_process_group(Pid::INIT, Signal::KILL);

@@ -1,7 +1,7 @@
-//! The keeper: stands between the zygote and a template whose workers may start programs, where no pid namespace ends these with it.
+//! The subreaper: stands between the zygote and a template whose workers may start programs, where no pid namespace ends these with it.
 //!
 //! It adopts what loses its parent, and when the template ends, or the zygote, it ends all that descends from it at once: it stands behind
-//! a [`Fence`] of its own, inside of which everybody is its descendant. Runs in the *setup* window throughout.
+//! a [`SignalScope`] of its own, inside of which everybody is its descendant. Runs in the *setup* window throughout.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -10,7 +10,7 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Pid, PidfdFlags};
 
 use crate::process::orphans;
-use crate::process::orphans::Fence;
+use crate::process::orphans::SignalScope;
 use crate::process::template::main;
 use crate::sys::layers::namespaces::Ids;
 use crate::sys::os::descriptors::{close_from, place};
@@ -26,9 +26,9 @@ pub(crate) fn main(
     zygote_lives: OwnedFd,
     careful: bool,
 ) -> ! {
-    let _ = rustix::thread::set_name(c"gaol-keeper");
+    let _ = rustix::thread::set_name(c"gaol-subreaper");
     orphans::adopt();
-    let fence = Fence::around_descendants(zygote);
+    let fence = SignalScope::enter(zygote);
     let own = rustix::process::getpid();
     let template = match spawn::fork() {
         Ok(Side::Child) => {
@@ -46,7 +46,7 @@ pub(crate) fn main(
         let mut fds = [PollFd::new(&zygote_lives, PollFlags::IN), PollFd::new(&template, PollFlags::IN)];
         while rustix::event::poll(&mut fds, None).is_err_and(|errno| errno == rustix::io::Errno::INTR) {}
     }
-    fence.kill_within();
+    fence.kill_all();
     orphans::kill(|_| false);
     exit_now(0)
 }

@@ -33,18 +33,18 @@ pub use decode::{DecodeError, Reader};
 pub use encode::{EncodeError, Writer};
 pub(crate) use encode::{encode, encode_with};
 
-/// The shortest block of bytes that goes aside, where there is an aside.
+/// The shortest block of bytes that is sent out of band, where there is an out of band.
 ///
 /// From here on a descriptor and a page or two of shared memory cost less than the copies of a socket.
 pub(crate) const BLOCK: usize = 64 << 10;
 
 /// Where long blocks go, beside the bytes of a message.
-pub(crate) trait Aside {
+pub(crate) trait BlockSink {
     /// Keeps a block, of numbers that have `width` bytes each. The blocks are taken in the order in which they were put.
     fn put(&mut self, block: &[u8], width: usize) -> io::Result<()>;
 }
 
-/// What went aside of a message.
+/// What were sent out of band of a message.
 pub(crate) trait Set {
     /// Bytes that have not been taken.
     fn left(&self) -> u64;
@@ -92,7 +92,7 @@ impl Write for ShortText {
     }
 }
 
-impl Aside for SharedWriter {
+impl BlockSink for SharedWriter {
     fn put(&mut self, block: &[u8], _width: usize) -> io::Result<()> {
         Self::put(self, block)
     }

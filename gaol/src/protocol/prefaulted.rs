@@ -1,13 +1,13 @@
-//! Lanes: how much shared memory a worker has ready for long blocks, by what the calls before it took.
+//! Prefaulted buffers: how much shared memory a worker has ready for long blocks, by what the calls before it took.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use super::codec::BLOCK;
 
-/// The largest lane. A worker that has one costs as much again while it waits.
+/// The largest prefaulted buffer. A worker that has one costs as much again while it waits.
 pub(crate) const LARGEST: u64 = 2 << 20;
 
-/// How many calls in a row take less before a lane becomes smaller.
+/// How many calls in a row take less before a prefaulted buffer becomes smaller.
 const CALM: u32 = 32;
 
 /// What calls took lately.
@@ -19,12 +19,12 @@ pub(crate) struct Demand {
 }
 
 impl Demand {
-    /// A call is going to have so many bytes aside: what is asked for while it runs is for calls like it.
+    /// A call is going to have so many bytes out of band: what is asked for while it runs is for calls like it.
     pub(crate) fn expects(&self, aside: u64) {
         self.size.fetch_max(size(aside), Ordering::Relaxed);
     }
 
-    /// A call had so many bytes aside, in one direction. Threads that say so at once may overlook one another: it is a guess in any case.
+    /// A call had so many bytes out of band, in one direction. Threads that say so at once may overlook one another: it is a guess in any case.
     pub(crate) fn saw(&self, aside: u64) {
         let wanted = size(aside);
         let holds = wanted < self.size.load(Ordering::Relaxed);
@@ -35,18 +35,18 @@ impl Demand {
         self.calm.store(0, Ordering::Relaxed);
     }
 
-    /// How large the next worker's lane is to be; 0 for none.
+    /// How large the next worker's prefaulted buffer is to be; 0 for none.
     pub(crate) fn size(&self) -> u64 {
         self.size.load(Ordering::Relaxed)
     }
 }
 
-/// The lane that so many bytes want.
+/// The prefaulted buffer that so many bytes want.
 fn size(aside: u64) -> u64 {
     if aside < BLOCK as u64 { 0 } else { aside.checked_next_power_of_two().unwrap_or(LARGEST).min(LARGEST) }
 }
 
-/// How much of a lane's size a worker with these limits can have: all or nothing.
+/// How much of a prefaulted buffer's size a worker with these limits can have: all or nothing.
 ///
 /// It writes under its own limit on the size of files, and touches as much memory of its own while it waits.
 pub(crate) fn allowed(size: u64, file_size: Option<u64>, memory: Option<u64>) -> u64 {

@@ -16,7 +16,7 @@ use seccompiler::BpfProgram;
 use crate::support::{Layer, Layers};
 use crate::sys::layers::landlock::{Opening, OwnDomain};
 use crate::sys::layers::namespaces::Ids;
-use crate::sys::layers::prewarmed::Groundwork;
+use crate::sys::layers::prewarmed::Prewarmed;
 use crate::sys::layers::seccomp::{Gate, Paths, Shape};
 use crate::sys::layers::{capabilities, hygiene, landlock, limits, namespaces, probe, seccomp, sigsys, steps};
 use crate::sys::plan::{Grant, Kind, Need, Plan, Ports, Reason, Refusal};
@@ -39,7 +39,7 @@ pub(crate) struct Entered {
 /// What entering the layers gives.
 pub(crate) struct Confined {
     pub(crate) entered: Entered,
-    /// Where the filter puts its questions to, if it asks, unless the groundwork has given it.
+    /// Where the filter puts its questions to, if it asks, unless the prewarmed state has given it.
     pub(crate) listener: Option<OwnedFd>,
     /// What each worker is to enter beside that, where there is Landlock.
     pub(crate) own_domain: Option<OwnDomain>,
@@ -49,7 +49,7 @@ pub(crate) struct Confined {
 
 /// Enters every layer of `plan`, then checks that they hold. This cannot be undone.
 ///
-/// With `groundwork` some of it is done already, for a plan that differs in its paths.
+/// With `prewarmed` some of it is done already, for a plan that differs in its paths.
 ///
 /// Runs in the *setup* window of a template: a single-threaded process forked into the namespaces that
 /// [`os::spawn::namespace_flags`] names, whose only descriptors are the three standard streams and its control socket.
@@ -57,18 +57,18 @@ pub(crate) struct Confined {
 /// # Errors
 ///
 /// The refusal names the layer, the step and the errno. The process is then fit for nothing but exiting.
-pub(crate) fn enter(plan: &Plan, ids: Ids, groundwork: Option<Groundwork>) -> Result<Confined, Refusal> {
+pub(crate) fn enter(plan: &Plan, ids: Ids, prewarmed: Option<Prewarmed>) -> Result<Confined, Refusal> {
     let abi = abi_for(plan);
     requirements(plan, abi)?;
-    let mut groundwork = match groundwork {
-        Some(groundwork) => groundwork,
-        None => Groundwork::lay(plan, ids)?,
+    let mut prewarmed = match prewarmed {
+        Some(prewarmed) => prewarmed,
+        None => Prewarmed::lay(plan, ids)?,
     };
-    groundwork.check(plan)?;
+    prewarmed.check(plan)?;
     steps::at(Layer::Landlock, "landlock_create_ruleset");
     let ruleset = if plan.layers.has(Layer::Landlock) { landlock::prepare(plan, abi)? } else { None };
     let (ruleset, mounts) = if plan.layers.has(Layer::Namespaces) {
-        namespaces::enter(plan, groundwork.root.take(), ruleset)?
+        namespaces::enter(plan, prewarmed.root.take(), ruleset)?
     } else {
         steps::at(Layer::Landlock, "landlock_add_rule");
         (landlock::grant_paths(plan, ruleset, Opening::Name)?, None)
@@ -84,7 +84,7 @@ pub(crate) fn enter(plan: &Plan, ids: Ids, groundwork: Option<Groundwork>) -> Re
     }
     if plan.layers.has(Layer::Limits) {
         steps::at(Layer::Limits, "prlimit");
-        limits::enter(plan, groundwork.usage)?;
+        limits::enter(plan, prewarmed.usage)?;
     }
     capabilities::forbid_new_privileges()?;
     let landlocked = ruleset.is_some();
@@ -94,7 +94,7 @@ pub(crate) fn enter(plan: &Plan, ids: Ids, groundwork: Option<Groundwork>) -> Re
     steps::at(Layer::Seccomp, "seccomp(SECCOMP_SET_MODE_FILTER)");
     if plan.layers.has(Layer::Seccomp) {
         sigsys::lead_to(plan.grants.iter().map(Grant::path).chain(plan.links.iter().map(|link| link.at.as_path())));
-        match groundwork.rest_of_filter() {
+        match prewarmed.rest_of_filter() {
             Some(rest) => seccomp::install(&rest).map_err(|error| filter_refusal(&error))?,
             None => {
                 answer_traps()?;
@@ -227,7 +227,7 @@ pub(crate) fn shape(plan: &Plan) -> Shape {
         listen: match &plan.network.tcp_inbound {
             Ports::Every => Gate::Open,
             ports if ports.is_empty() => Gate::Closed,
-            _ if plan.judged_listeners().is_some() => Gate::Asked,
+            _ if plan.judged_listeners().is_some() => Gate::ZygoteRequest,
             _ => Gate::Open,
         },
         // A datagram socket is bound before it sends; Landlock judges to which port.
@@ -237,7 +237,7 @@ pub(crate) fn shape(plan: &Plan) -> Shape {
         narrows: plan.narrows,
         threads: match (plan.threads, plan.counted_threads()) {
             (Some(1), _) => Gate::Closed,
-            (_, Some(_)) => Gate::Asked,
+            (_, Some(_)) => Gate::ZygoteRequest,
             _ => Gate::Open,
         },
         violation: if plan.kill_on_violation {
@@ -383,7 +383,7 @@ fn programs(plan: &Plan, abi: landlock::Abi) -> Result<(), Refusal> {
             return Err(Refusal { reason: Reason::Operation, object: object(), ..refusal });
         }
     }
-    if plan.family_limit().is_some() || !plan.has_private_root() {
+    if plan.descendant_limit().is_some() || !plan.has_private_root() {
         let list = "/proc/thread-self/children";
         std::fs::metadata(list).map_err(|error| Refusal {
             reason: Reason::Operation,

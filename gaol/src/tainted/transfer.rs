@@ -1,4 +1,4 @@
-//! Tainted data crosses between the parent and a sandbox, by gaol's codec, and nowhere else.
+//! Tainted data is sent between the parent and a sandbox, by gaol's codec, and nowhere else.
 //!
 //! serde is a way in: `serde_json::to_string(&tainted)` would read the value, and a `#[derive(Serialize)]` on a struct around it would
 //! do so unseen. So the content is written and read where the codec has answered to its [reserved] name, which no other format does.

@@ -15,8 +15,10 @@ pub use crate::protocol::codec::{DecodeError, EncodeError};
 
 use crate::process::fuzzing::Progress;
 use crate::process::launcher::messages::Launch;
-use crate::process::messages::{Asked, Ended, Fork, Greeting, Hello, PlanHead, Purpose, Readiness, Spawned, Watch};
-use crate::protocol::codec::{Aside, Budget, Reader, Set, Writer};
+use crate::process::messages::{
+    Ended, ForkTemplate, Hello, HelloReply, PlanHead, Purpose, Readiness, Spawned, Supervise, ZygoteRequest,
+};
+use crate::protocol::codec::{BlockSink, Budget, Reader, Set, Writer};
 use crate::protocol::{codec, descriptors};
 use crate::sys::os::numbers::Numbers;
 use crate::sys::plan::{Plan, Refusal};
@@ -24,7 +26,7 @@ use crate::sys::plan::{Plan, Refusal};
 /// Bytes of a frame's header.
 pub const HEADER: usize = crate::protocol::HEADER;
 
-/// From this length on a block goes aside.
+/// From this length on a block is sent out of band.
 pub const BLOCK: usize = codec::BLOCK;
 
 /// What a frame's header says, for those who write one.
@@ -38,8 +40,8 @@ pub struct Header {
     pub prefix: u64,
     pub aside: u64,
     pub descriptors: u32,
-    pub lane: u32,
-    pub room: u64,
+    pub buffer: u32,
+    pub reply_buffer: u64,
 }
 
 /// The numbers of the kinds of frames: a call, a result, …, room.
@@ -59,8 +61,8 @@ impl Header {
             prefix: self.prefix,
             aside: self.aside,
             descriptors: self.descriptors,
-            lane: self.lane,
-            room: self.room,
+            buffer: self.buffer,
+            reply_buffer: self.reply_buffer,
         };
         let mut bytes = head.to_bytes();
         bytes[4..8].copy_from_slice(&self.kind.to_le_bytes());
@@ -80,20 +82,20 @@ impl Header {
             prefix: head.prefix,
             aside: head.aside,
             descriptors: head.descriptors,
-            lane: head.lane,
-            room: head.room,
+            buffer: head.buffer,
+            reply_buffer: head.reply_buffer,
         })
     }
 }
 
-/// Writes a value as it crosses.
+/// Writes a value as it is sent.
 pub fn encode<T: Serialize + ?Sized>(value: &T, cap: u64) -> Result<Vec<u8>, EncodeError> {
     let mut bytes = Vec::new();
     codec::encode(value, &mut bytes, cap)?;
     Ok(bytes)
 }
 
-/// Reads a value as it crosses.
+/// Reads a value as it is sent.
 pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError> {
     codec::decode(bytes)
 }
@@ -111,7 +113,7 @@ impl Beside {
     }
 }
 
-impl Aside for Beside {
+impl BlockSink for Beside {
     fn put(&mut self, block: &[u8], _width: usize) -> std::io::Result<()> {
         self.bytes.extend_from_slice(block);
         Ok(())
@@ -131,7 +133,7 @@ impl Set for Beside {
     }
 }
 
-/// A whole message: its bytes, what went aside, and what goes with it.
+/// A whole message: its bytes, what were sent out of band, and what goes with it.
 #[derive(Debug, Default)]
 pub struct Whole {
     pub bytes: Vec<u8>,
@@ -147,7 +149,7 @@ pub fn write_whole(
 ) -> Result<Whole, EncodeError> {
     let (mut bytes, mut aside) = (Vec::new(), Beside::default());
     let descriptors = descriptors::collect();
-    let written = codec::encode_with(&mut bytes, cap, beside.then_some(&mut aside as &mut dyn Aside), write);
+    let written = codec::encode_with(&mut bytes, cap, beside.then_some(&mut aside as &mut dyn BlockSink), write);
     let descriptors = descriptors.end();
     assert_eq!(written?, aside.bytes.len() as u64, "what went aside is what is there");
     Ok(Whole { bytes, beside: beside.then_some(aside), descriptors })
@@ -180,10 +182,10 @@ pub fn control_message(number: u8, bytes: &[u8]) -> Option<Vec<u8>> {
     }
     match number % CONTROL_MESSAGES {
         0 => again::<Hello>(bytes),
-        1 => again::<Greeting>(bytes),
-        2 => again::<Asked>(bytes),
-        3 => again::<Fork>(bytes),
-        4 => again::<Watch>(bytes),
+        1 => again::<HelloReply>(bytes),
+        2 => again::<ZygoteRequest>(bytes),
+        3 => again::<ForkTemplate>(bytes),
+        4 => again::<Supervise>(bytes),
         5 => again::<Readiness>(bytes),
         6 => again::<Spawned>(bytes),
         7 => again::<Refusal>(bytes).inspect(|_| {
@@ -221,7 +223,7 @@ pub const CONTROL_MESSAGES: u8 = 12;
 /// Everything that is asked of a plan, and the filters that are made of it: none of it may depend on the plan making sense.
 fn questions(plan: &Plan) {
     let _ = (plan.has_paths(), plan.has_private_root(), plan.connects_locally(), plan.runs_programs());
-    let _ = (plan.writes(), plan.sees_everything(), plan.asks(), plan.counted_threads(), plan.family_limit());
+    let _ = (plan.writes(), plan.sees_everything(), plan.asks(), plan.counted_threads(), plan.descendant_limit());
     let _ = crate::sys::rules(plan);
     let _ = crate::sys::shape(plan);
 }

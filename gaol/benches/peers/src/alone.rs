@@ -64,8 +64,8 @@ fn idle_bytes() -> Result<u64, String> {
     // The zygote is nobody's child: it comes here, where it can be found.
     processes::inherit_orphans()?;
     first_call()?;
-    let family = processes::idle_family(std::process::id(), 1, || first_call().map(drop))?;
-    let pair: Vec<_> = family.iter().filter(|process| process.depth > 1).collect();
+    let descendants = processes::idle_family(std::process::id(), 1, || first_call().map(drop))?;
+    let pair: Vec<_> = descendants.iter().filter(|process| process.depth > 1).collect();
     if pair.len() != 2 {
         return Err(format!("no template with a spare stands ready: {pair:?}"));
     }

@@ -37,7 +37,7 @@ pub(crate) fn descendants_of(root: u32) -> Result<Vec<Process>, String> {
     // One that ends meanwhile is no descendant any more.
     let all: Vec<Process> =
         pids.filter_map(|pid: u32| parse_stat(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)).collect();
-    Ok(family(&all, root))
+    Ok(descendants(&all, root))
 }
 
 /// The descendants of a process that inherits orphans, once they are those that must be there between calls: a zygote, its templates, at
@@ -50,39 +50,39 @@ pub(crate) fn idle_family(
     templates: usize,
     call: impl FnOnce() -> Result<(), String>,
 ) -> Result<Vec<Process>, String> {
-    wait_until(root, PATIENCE, |family| is_quiet(family, templates, 0..=1))?;
+    wait_until(root, PATIENCE, |descendants| is_quiet(descendants, templates, 0..=1))?;
     call()?;
     let quiet = || {
-        wait_until(root, PATIENCE_FOR_SPARES, |family| is_quiet(family, templates, 1..=1))
-            .or_else(|_| wait_until(root, PATIENCE, |family| is_quiet(family, templates, 0..=1)))
+        wait_until(root, PATIENCE_FOR_SPARES, |descendants| is_quiet(descendants, templates, 1..=1))
+            .or_else(|_| wait_until(root, PATIENCE, |descendants| is_quiet(descendants, templates, 0..=1)))
     };
     // A spare that only a rush of calls had need of may be about to end.
-    let mut family = quiet()?;
+    let mut descendants = quiet()?;
     for _ in 0..MOST_LOOKS {
         std::thread::sleep(RUSH);
-        let before: Vec<u32> = family.iter().map(|process| process.pid).collect();
-        family = quiet()?;
-        if family.iter().map(|process| process.pid).eq(before) {
+        let before: Vec<u32> = descendants.iter().map(|process| process.pid).collect();
+        descendants = quiet()?;
+        if descendants.iter().map(|process| process.pid).eq(before) {
             break;
         }
     }
-    Ok(family)
+    Ok(descendants)
 }
 
 fn wait_until(root: u32, patience: Duration, is_there: impl Fn(&[Process]) -> bool) -> Result<Vec<Process>, String> {
     let deadline = Instant::now() + patience;
     loop {
-        let family = descendants_of(root)?;
-        if is_there(&family) {
-            return Ok(family);
+        let descendants = descendants_of(root)?;
+        if is_there(&descendants) {
+            return Ok(descendants);
         }
         if Instant::now() > deadline {
-            let at = |depth| family.iter().filter(|process| process.depth == depth).count();
-            let zombies = family.iter().filter(|process| process.is_zombie).count();
+            let at = |depth| descendants.iter().filter(|process| process.depth == depth).count();
+            let zombies = descendants.iter().filter(|process| process.is_zombie).count();
             let [zygotes, templates, workers] = [at(1), at(2), at(3)];
             return Err(format!(
                 "after {patience:?} there are {zygotes} zygotes, {templates} templates, {workers} workers, {} in all, {zombies} of them zombies",
-                family.len()
+                descendants.len()
             ));
         }
         // There is no event for "nothing happens any more".
@@ -91,16 +91,16 @@ fn wait_until(root: u32, patience: Duration, is_there: impl Fn(&[Process]) -> bo
 }
 
 /// Whether there is one zygote, so many templates, with so many spares each, and nobody else.
-fn is_quiet(family: &[Process], templates: usize, spares: RangeInclusive<usize>) -> bool {
-    let at = |depth| family.iter().filter(move |process| process.depth == depth);
+fn is_quiet(descendants: &[Process], templates: usize, spares: RangeInclusive<usize>) -> bool {
+    let at = |depth| descendants.iter().filter(move |process| process.depth == depth);
     at(1).count() == 1
         && at(2).count() == templates
         && at(2).all(|template| spares.contains(&at(3).filter(|spare| spare.parent == template.pid).count()))
-        && family.iter().all(|process| process.depth <= 3 && !process.is_zombie)
+        && descendants.iter().all(|process| process.depth <= 3 && !process.is_zombie)
 }
 
 /// The descendants of `root` among `all`.
-fn family(all: &[Process], root: u32) -> Vec<Process> {
+fn descendants(all: &[Process], root: u32) -> Vec<Process> {
     let mut children: HashMap<u32, Vec<&Process>> = HashMap::new();
     for process in all {
         children.entry(process.parent).or_default().push(process);
@@ -196,7 +196,7 @@ mod tests {
     #[test]
     fn a_family_is_those_that_descend_and_how_far() {
         let all = [process(5, 3), process(2, 1), process(3, 2), process(4, 1), process(9, 8)];
-        let depths: Vec<_> = family(&all, 2).into_iter().map(|process| (process.pid, process.depth)).collect();
+        let depths: Vec<_> = descendants(&all, 2).into_iter().map(|process| (process.pid, process.depth)).collect();
         assert_eq!(depths, [(3, 1), (5, 2)]);
     }
 
@@ -211,18 +211,18 @@ mod tests {
     #[test]
     fn a_family_is_quiet_with_a_zygote_its_templates_and_as_many_spares() {
         let all = [process(2, 1), process(3, 2), process(4, 3)];
-        assert!(is_quiet(&family(&all, 1), 1, 1..=1));
-        assert!(!is_quiet(&family(&all, 1), 2, 1..=1));
-        assert!(!is_quiet(&family(&all[..2], 1), 1, 1..=1));
-        assert!(is_quiet(&family(&all[..2], 1), 1, 0..=1));
+        assert!(is_quiet(&descendants(&all, 1), 1, 1..=1));
+        assert!(!is_quiet(&descendants(&all, 1), 2, 1..=1));
+        assert!(!is_quiet(&descendants(&all[..2], 1), 1, 1..=1));
+        assert!(is_quiet(&descendants(&all[..2], 1), 1, 0..=1));
         for one_more in [process(5, 3), process(5, 2), process(5, 1), process(5, 4)] {
             assert!(
-                !is_quiet(&family(&[all.as_slice(), std::slice::from_ref(&one_more)].concat(), 1), 1, 0..=1),
+                !is_quiet(&descendants(&[all.as_slice(), std::slice::from_ref(&one_more)].concat(), 1), 1, 0..=1),
                 "{one_more:?}"
             );
         }
         let mut zombie = all.clone();
         zombie[2].is_zombie = true;
-        assert!(!is_quiet(&family(&zombie, 1), 1, 0..=1));
+        assert!(!is_quiet(&descendants(&zombie, 1), 1, 0..=1));
     }
 }

@@ -119,9 +119,9 @@ fn note_idle(
     call: impl FnOnce(&mut Program) -> Result<(), String>,
     figures: &mut Figures,
 ) -> Result<(), String> {
-    let family = processes::idle_family(program.pid(), templates, || call(program))?;
+    let descendants = processes::idle_family(program.pid(), templates, || call(program))?;
     let sum = |depths: &[u32], what: fn(u32) -> Result<u64, String>| -> Result<f64, String> {
-        let pids = family.iter().filter(|process| depths.contains(&process.depth)).map(|process| process.pid);
+        let pids = descendants.iter().filter(|process| depths.contains(&process.depth)).map(|process| process.pid);
         pids.map(what).sum::<Result<u64, _>>().map(|bytes| bytes as f64 / 1024.0)
     };
     let mut set = |what: &str, value: f64, unit| figures.set(phase, &format!("{name}: {what}"), value, unit);
@@ -130,7 +130,7 @@ fn note_idle(
     set("proportional memory of templates and spares", sum(&[2, 3], processes::proportional)?, "KiB");
     set("unshared memory of the application", processes::unshared(program.pid())? as f64 / 1024.0, "KiB");
     set("descriptors of the application", processes::descriptors(program.pid())? as f64, "");
-    set("processes", family.len() as f64, "");
+    set("processes", descendants.len() as f64, "");
     Ok(())
 }
 

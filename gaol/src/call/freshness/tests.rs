@@ -1,4 +1,4 @@
-//! Vigils over real directories, which change in every way that matters.
+//! Freshness checks over real directories, which change in every way that matters.
 
 use std::fs;
 
@@ -38,16 +38,16 @@ fn name(path: &Path) -> Name {
     Name::new(path.to_path_buf(), Identity { device: stat.st_dev, inode: stat.st_ino })
 }
 
-/// What a vigil says, and whether it had to look.
-fn ask(vigil: &Vigil, names: &[Name], watcher: &Arc<Watcher>) -> (bool, bool) {
+/// What a freshness check says, and whether it had to look.
+fn ask(freshness: &PathFreshness, names: &[Name], watcher: &Arc<PathWatcher>) -> (bool, bool) {
     // Nobody rests in these tests.
-    vigil.0.lock().expect("no test panics in there").again = None;
-    let before = vigil.0.lock().expect("as above").seen;
+    freshness.0.lock().expect("no test panics in there").again = None;
+    let before = freshness.0.lock().expect("as above").seen;
     let known = before.zip(watcher.hear()).is_some_and(|(seen, heard)| {
-        let kept = vigil.0.lock().expect("as above");
+        let kept = freshness.0.lock().expect("as above");
         kept.watches.as_ref().is_some_and(|watches| heard.is_quiet_since(seen, watches))
     });
-    (vigil.holds(names, || Some(Arc::clone(watcher))), !known)
+    (freshness.holds(names, || Some(Arc::clone(watcher))), !known)
 }
 
 const KNOWN: (bool, bool) = (true, false);
@@ -55,39 +55,39 @@ const LOOKED: (bool, bool) = (true, true);
 const GONE: (bool, bool) = (false, true);
 
 /// Runs a test where names are told of, or says that they are not.
-fn with(name: &str, test: impl FnOnce(&Place, &Vigil, &[Name], &Arc<Watcher>)) {
+fn with(name: &str, test: impl FnOnce(&Place, &PathFreshness, &[Name], &Arc<PathWatcher>)) {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let place = Place::new(name);
     let names = place.names();
-    let watcher = Watcher::new().expect("every kernel that this is tested on has inotify and mount ids");
-    let vigil = Vigil::default();
-    assert_eq!(ask(&vigil, &names, &watcher), LOOKED, "nothing is known yet");
-    if vigil.0.lock().expect("as above").watches.is_none() {
+    let watcher = PathWatcher::new().expect("every kernel that this is tested on has inotify and mount ids");
+    let freshness = PathFreshness::default();
+    assert_eq!(ask(&freshness, &names, &watcher), LOOKED, "nothing is known yet");
+    if freshness.0.lock().expect("as above").watches.is_none() {
         eprintln!("left out: {name}: a file system on the way to {} does not tell of its changes", place.0.display());
         return;
     }
-    assert_eq!(ask(&vigil, &names, &watcher), KNOWN, "nothing has changed");
-    test(&place, &vigil, &names, &watcher);
+    assert_eq!(ask(&freshness, &names, &watcher), KNOWN, "nothing has changed");
+    test(&place, &freshness, &names, &watcher);
 }
 
 #[test]
 fn whoever_is_removed_or_exchanged_is_missed() {
-    with("exchanged", |place, vigil, names, watcher| {
+    with("exchanged", |place, freshness, names, watcher| {
         let (file, aside) = (place.0.join("a/b/3"), place.0.join("a/b/aside"));
         fs::rename(&file, &aside).expect("a file");
-        assert_eq!(ask(vigil, names, watcher), GONE);
-        assert_eq!(ask(vigil, names, watcher), GONE, "and is gone as long as it is gone");
+        assert_eq!(ask(freshness, names, watcher), GONE);
+        assert_eq!(ask(freshness, names, watcher), GONE, "and is gone as long as it is gone");
         fs::write(&file, "another").expect("a file");
-        assert_eq!(ask(vigil, names, watcher), GONE, "another of its name is not it");
+        assert_eq!(ask(freshness, names, watcher), GONE, "another of its name is not it");
         fs::rename(&aside, &file).expect("a file");
-        assert_eq!(ask(vigil, names, watcher), LOOKED);
-        assert_eq!(ask(vigil, names, watcher), KNOWN);
+        assert_eq!(ask(freshness, names, watcher), LOOKED);
+        assert_eq!(ask(freshness, names, watcher), KNOWN);
     });
 }
 
 #[test]
 fn a_directory_on_the_way_may_be_another_where_the_file_is_the_same() {
-    with("moved", |place, vigil, names, watcher| {
+    with("moved", |place, freshness, names, watcher| {
         let (way, other) = (place.0.join("a"), place.0.join("other"));
         // The same files under the same names, in other directories.
         fs::create_dir_all(other.join("b")).expect("a directory");
@@ -96,11 +96,11 @@ fn a_directory_on_the_way_may_be_another_where_the_file_is_the_same() {
             fs::hard_link(way.join("b").join(&file), other.join("b").join(&file)).expect("a link");
         }
         rustix::fs::renameat_with(CWD, &way, CWD, &other, rustix::fs::RenameFlags::EXCHANGE).expect("two directories");
-        assert_eq!(ask(vigil, names, watcher), LOOKED);
-        assert_eq!(ask(vigil, names, watcher), KNOWN);
+        assert_eq!(ask(freshness, names, watcher), LOOKED);
+        assert_eq!(ask(freshness, names, watcher), KNOWN);
         // What happens in the one that is on the way now is heard.
         fs::rename(way.join("b/0"), way.join("b/away")).expect("a file");
-        assert_eq!(ask(vigil, names, watcher), GONE);
+        assert_eq!(ask(freshness, names, watcher), GONE);
     });
 }
 
@@ -110,45 +110,45 @@ fn links_and_modes_are_told_of() {
         let link = place.0.join("link");
         std::os::unix::fs::symlink("a", &link).expect("a link");
         let names: Vec<Name> = (0..MANY).map(|file| name(&link.join("b").join(file.to_string()))).collect();
-        let vigil = Vigil::default();
-        assert_eq!(ask(&vigil, &names, watcher), LOOKED);
-        assert_eq!(ask(&vigil, &names, watcher), KNOWN);
+        let freshness = PathFreshness::default();
+        assert_eq!(ask(&freshness, &names, watcher), LOOKED);
+        assert_eq!(ask(&freshness, &names, watcher), KNOWN);
         fs::create_dir_all(place.0.join("c/b")).expect("a directory");
         fs::remove_file(&link).expect("a link");
         std::os::unix::fs::symlink("c", &link).expect("a link");
-        assert_eq!(ask(&vigil, &names, watcher), GONE);
+        assert_eq!(ask(&freshness, &names, watcher), GONE);
         fs::remove_file(&link).expect("a link");
         std::os::unix::fs::symlink("a", &link).expect("a link");
-        assert_eq!(ask(&vigil, &names, watcher), LOOKED);
-        assert_eq!(ask(&vigil, &names, watcher), KNOWN);
+        assert_eq!(ask(&freshness, &names, watcher), LOOKED);
+        assert_eq!(ask(&freshness, &names, watcher), KNOWN);
         let mode = fs::metadata(place.0.join("a")).expect("a directory").permissions();
         fs::set_permissions(place.0.join("a"), mode).expect("a directory");
-        assert_eq!(ask(&vigil, &names, watcher), LOOKED, "whether it can be reached may have changed");
+        assert_eq!(ask(&freshness, &names, watcher), LOOKED, "whether it can be reached may have changed");
     });
 }
 
 #[test]
 fn what_happens_elsewhere_is_no_matter() {
-    with("elsewhere", |place, vigil, names, watcher| {
+    with("elsewhere", |place, freshness, names, watcher| {
         // Contents, and directories that no path leads through.
         fs::write(place.0.join("a/b/0"), "contents").expect("a file");
-        assert_eq!(ask(vigil, names, watcher), KNOWN);
+        assert_eq!(ask(freshness, names, watcher), KNOWN);
         let other = Place::new("elsewhere-other");
         let others = other.names();
-        let another = Vigil::default();
+        let another = PathFreshness::default();
         assert_eq!(ask(&another, &others, watcher), LOOKED);
         drop(other);
         assert_eq!(ask(&another, &others, watcher), GONE);
-        // Both lead through the same directory above; the vigil that is left has it watched still.
+        // Both lead through the same directory above; the freshness check that is left has it watched still.
         drop(another);
-        assert_eq!(ask(vigil, names, watcher), LOOKED);
-        assert_eq!(ask(vigil, names, watcher), KNOWN);
+        assert_eq!(ask(freshness, names, watcher), LOOKED);
+        assert_eq!(ask(freshness, names, watcher), KNOWN);
     });
 }
 
 #[test]
 fn more_events_than_are_kept_are_a_change_too() {
-    with("overflow", |place, vigil, names, watcher| {
+    with("overflow", |place, freshness, names, watcher| {
         let most: u32 = fs::read_to_string("/proc/sys/fs/inotify/max_queued_events")
             .ok()
             .and_then(|most| most.trim().parse().ok())
@@ -165,19 +165,19 @@ fn more_events_than_are_kept_are_a_change_too() {
         let heard = watcher.hear().expect("it hears");
         assert!(heard.general > 0, "{heard:?}");
         drop(heard);
-        assert_eq!(ask(vigil, names, watcher), LOOKED);
+        assert_eq!(ask(freshness, names, watcher), LOOKED);
     });
 }
 
 #[test]
 fn nothing_is_left_watched() {
-    with("left", |_, vigil, _, watcher| {
+    with("left", |_, freshness, _, watcher| {
         let watched = || {
             let watches = format!("/proc/self/fdinfo/{}", watcher.inotify.as_raw_fd());
             fs::read_to_string(watches).expect("it is open").lines().filter(|line| line.starts_with("inotify")).count()
         };
         assert!(watched() >= 4, "the root, and what leads from there to the files");
-        *vigil.0.lock().expect("as above") = Kept::default();
+        *freshness.0.lock().expect("as above") = Freshness::default();
         assert_eq!(watched(), 0);
         assert!(watcher.heard.lock().expect("as above").directories.is_empty());
     });
@@ -198,13 +198,13 @@ fn scattered(place: &Place, under: &str, count: usize) -> Vec<Name> {
 fn no_more_is_watched_than_may_be() {
     with("most", |place, first, _, watcher| {
         let among = |names: &[Name]| {
-            let vigil = Vigil::default();
-            assert_eq!(ask(&vigil, names, watcher), LOOKED, "nothing is known yet");
-            let known = ask(&vigil, names, watcher);
-            (vigil, known)
+            let freshness = PathFreshness::default();
+            assert_eq!(ask(&freshness, names, watcher), LOOKED, "nothing is known yet");
+            let known = ask(&freshness, names, watcher);
+            (freshness, known)
         };
         assert_eq!(among(&scattered(place, "too-many", MOST_OF_ONE + 1)).1, LOOKED, "too many of one template's");
-        *first.0.lock().expect("as above") = Kept::default();
+        *first.0.lock().expect("as above") = Freshness::default();
         // Each has some beside these that lead there, which all of them share.
         let several: Vec<Vec<Name>> =
             (0..5).map(|which| scattered(place, &which.to_string(), MOST_OF_ONE - 64)).collect();
@@ -218,12 +218,12 @@ fn no_more_is_watched_than_may_be() {
 
 #[test]
 fn who_is_never_left_in_peace_rests() {
-    with("busy", |place, vigil, names, watcher| {
+    with("busy", |place, freshness, names, watcher| {
         let mut rests = Vec::new();
         for round in 0..4 {
             fs::write(place.0.join("a/b").join(format!("new{round}")), "").expect("a file");
-            assert!(vigil.holds(names, || Some(Arc::clone(watcher))));
-            let mut kept = vigil.0.lock().expect("as above");
+            assert!(freshness.holds(names, || Some(Arc::clone(watcher))));
+            let mut kept = freshness.0.lock().expect("as above");
             let (again, rest) = kept.again.expect("it has watched");
             rests.push(rest);
             // The rest is over.
@@ -231,9 +231,9 @@ fn who_is_never_left_in_peace_rests() {
         }
         assert!(rests.windows(2).all(|pair| pair[1] == 2 * pair[0]), "{rests:?}");
         fs::write(place.0.join("a/b/last"), "").expect("a file");
-        vigil.0.lock().expect("as above").again = Some((Instant::now() + REST[1], REST[1]));
-        assert!(vigil.holds(names, || Some(Arc::clone(watcher))));
-        assert!(vigil.0.lock().expect("as above").watches.is_none(), "it looks, and watches nothing");
+        freshness.0.lock().expect("as above").again = Some((Instant::now() + REST[1], REST[1]));
+        assert!(freshness.holds(names, || Some(Arc::clone(watcher))));
+        assert!(freshness.0.lock().expect("as above").watches.is_none(), "it looks, and watches nothing");
     });
 }
 

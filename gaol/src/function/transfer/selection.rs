@@ -1,4 +1,4 @@
-//! The ways in which a value crosses: as a block of bytes, through serde, or as a descriptor.
+//! The ways in which a value is sent: as a block of bytes, through serde, or as a descriptor.
 
 use std::any::type_name;
 use std::ffi::{CStr, CString, OsStr, OsString};
@@ -66,7 +66,7 @@ impl<T: ?Sized> Way<T> {
     pub const NEW: Self = Self(PhantomData);
 }
 
-/// A number of which every bit pattern is one, and which crosses as it lies in memory.
+/// A number of which every bit pattern is one, and which is sent as it lies in memory.
 pub trait Plain: bytemuck::Pod {}
 
 macro_rules! plain {
@@ -349,7 +349,7 @@ impl<T> Known<T> for DescriptorCodec<T> {}
 /// Says at compile time, on a type's own span, that it cannot cross.
 pub fn assert_known<T: ?Sized>(_codec: impl Known<T>) {}
 
-/// An option of what crosses in some way.
+/// An option of what is sent in some way.
 #[derive(Debug)]
 pub struct OptionCodec<C>(pub C);
 
@@ -369,7 +369,7 @@ impl<C: Codec<Borrowed = <C as Codec>::Owned, Owned: Sized>> Codec for OptionCod
 
 macro_rules! tuples {
     ($(($($codec:ident $number:tt),+))+) => {$(
-        /// A tuple of what crosses in some ways.
+        /// A tuple of what is sent in some ways.
         impl<$($codec: Codec<Borrowed = <$codec as Codec>::Owned, Owned: Sized>),+> Codec for ($($codec,)+) {
             type Borrowed = ($($codec::Owned,)+);
             type Owned = ($($codec::Owned,)+);

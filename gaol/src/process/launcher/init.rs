@@ -13,7 +13,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions};
 use crate::process::launcher::main::{GO, Program, Progress, open_null};
 use crate::process::messages::{Ended, LONGEST, send};
 use crate::process::orphans;
-use crate::process::orphans::Fence;
+use crate::process::orphans::SignalScope;
 use crate::protocol::codec;
 use crate::support::Layer;
 use crate::sys;
@@ -38,7 +38,7 @@ pub(crate) struct Setup<'a> {
 }
 
 /// Init's descriptors, and none of the launcher's other ones.
-struct Held {
+struct InitDescriptors {
     /// To the launcher.
     socket: OwnedFd,
     /// A pipe whose last writer closes it by becoming the program.
@@ -53,29 +53,29 @@ impl Setup<'_> {
         let _ = rustix::thread::set_name(c"gaol-init");
         let fence = if self.plan.has_private_root() {
             let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
-            Fence::None
+            SignalScope::None
         } else {
             orphans::adopt();
-            if self.plan.layers.has(Layer::Landlock) { Fence::around_descendants(launcher) } else { Fence::None }
+            if self.plan.layers.has(Layer::Landlock) { SignalScope::enter(launcher) } else { SignalScope::None }
         };
         // Whoever kills the launcher's whole group must leave somebody to clear up. The only error is that this is a group already.
         let _ = rustix::process::setsid();
-        let held = match self.settle(socket, starting) {
-            Ok(held) => held,
+        let kept = match self.settle(socket, starting) {
+            Ok(kept) => kept,
             Err((step, error)) => {
                 Progress::Refused(refusal(Layer::Hygiene, step, &error)).write(socket);
                 exit_now(super::super::EXIT_BROKEN)
             }
         };
         let program = match spawn::fork() {
-            Ok(Side::Child) => self.program(held, ids),
+            Ok(Side::Child) => self.program(kept, ids),
             Ok(Side::Parent(program)) => program,
             Err(error) => {
-                Progress::Refused(refusal(Layer::Hygiene, "fork", &error)).write(&held.socket);
+                Progress::Refused(refusal(Layer::Hygiene, "fork", &error)).write(&kept.socket);
                 exit_now(super::super::EXIT_BROKEN)
             }
         };
-        let Held { socket, starting, incoming, null } = held;
+        let InitDescriptors { socket, starting, incoming, null } = kept;
         drop(starting);
         silence(&null);
         loop {
@@ -91,7 +91,7 @@ impl Setup<'_> {
             }
             if gone || ended.is_some() {
                 if !self.plan.has_private_root() {
-                    fence.kill_within();
+                    fence.kill_all();
                     orphans::kill(|_| false);
                 }
                 exit_now(0)
@@ -100,7 +100,7 @@ impl Setup<'_> {
     }
 
     /// Keeps what init needs, and nothing else that the launcher had.
-    fn settle(&self, socket: &OwnedFd, starting: &OwnedFd) -> Result<Held, (&'static str, io::Error)> {
+    fn settle(&self, socket: &OwnedFd, starting: &OwnedFd) -> Result<InitDescriptors, (&'static str, io::Error)> {
         const FIRST: i32 = 3;
         let null = open_null().map_err(|error| ("open /dev/null", error))?;
         // Lifted out of the way first, for each may have another's number.
@@ -118,15 +118,15 @@ impl Setup<'_> {
         close_from(FIRST + 4).map_err(|error| ("close_range", error))?;
         match <[OwnedFd; 4]>::try_from(placed) {
             Ok([socket, starting, incoming, null]) => {
-                Ok(Held { socket, starting, incoming: Incoming::from(incoming), null })
+                Ok(InitDescriptors { socket, starting, incoming: Incoming::from(incoming), null })
             }
             Err(_) => Err(("dup3", io::ErrorKind::InvalidData.into())),
         }
     }
 
     /// The program's process, from the fork to the exec.
-    fn program(&self, held: Held, ids: Ids) -> ! {
-        let Held { socket, starting, .. } = held;
+    fn program(&self, kept: InitDescriptors, ids: Ids) -> ! {
+        let InitDescriptors { socket, starting, .. } = kept;
         let said = std::panic::catch_unwind(AssertUnwindSafe(|| match self.confine(&socket, ids) {
             Ok(()) => {
                 if rustix::io::retry_on_intr(|| rustix::io::read(&socket, &mut [0; GO.len()])) != Ok(GO.len()) {

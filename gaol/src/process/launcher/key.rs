@@ -8,7 +8,7 @@ use rustix::io::{Errno, FdFlags};
 use rustix::net::{RecvFlags, SendFlags, SocketType};
 use rustix::rand::GetRandomFlags;
 
-use crate::call::leaked::Slot;
+use crate::call::leaked::LeakedCell;
 use crate::process::launcher::mark::{KEY_BYTES, Key, Marked};
 use crate::sys::os::descriptors::socket_pair;
 
@@ -33,7 +33,7 @@ struct Mark {
 
 impl Mark {
     fn of_this_process() -> io::Result<&'static Self> {
-        static MARK: Slot<Mark> = Slot::empty();
+        static MARK: LeakedCell<Mark> = LeakedCell::empty();
         match MARK.get() {
             Some(mark) if mark.is_good() => Ok(mark),
             old => Ok(MARK.replace(old, Self::new()?)),

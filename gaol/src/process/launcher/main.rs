@@ -23,10 +23,10 @@ use crate::error::{PathProblem, ProgramProblem, refusal, remedy_for};
 use crate::process::launcher::init::Setup;
 use crate::process::launcher::messages::{Launch, SET_UP_FAILURE};
 use crate::process::launcher::origin;
-use crate::process::launcher::supervise::attend;
+use crate::process::launcher::supervise::supervise;
 use crate::process::messages::Ended;
 use crate::process::orphans;
-use crate::process::orphans::Fence;
+use crate::process::orphans::SignalScope;
 use crate::profile::{Operation, Profile};
 use crate::support::{Layer, Layers};
 use crate::sys::os::descriptors::close_from;
@@ -150,15 +150,15 @@ fn run() -> Result<Ended, Failure> {
     let strangers = orphans::children();
     orphans::adopt();
     let fence = match rustix::process::getppid() {
-        Some(parent) if launch.layers.has(Layer::Landlock) => Fence::around_descendants(parent),
-        _ => Fence::None,
+        Some(parent) if launch.layers.has(Layer::Landlock) => SignalScope::enter(parent),
+        _ => SignalScope::None,
     };
     let deadline = launch.profile.limits().time.and_then(|time| Instant::now().checked_add(time));
     let mut plans = Plans::new(&launch);
     for _ in 0..ATTEMPTS {
         let plan = plans.next()?;
         let setup = Setup { plan: &plan, program: &program, directory: directory.as_deref(), incoming: &incoming };
-        let outcome = attend(&setup, fence, application.as_ref(), deadline);
+        let outcome = supervise(&setup, fence, application.as_ref(), deadline);
         // What init could not, because somebody has killed it.
         orphans::kill(|pid| strangers.contains(&pid));
         match outcome {

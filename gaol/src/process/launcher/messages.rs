@@ -39,10 +39,10 @@ pub(crate) struct Launch {
 impl Launch {
     /// As one argument.
     pub(crate) fn to_argument(&self) -> OsString {
-        let told = Told {
+        let told = LaunchMessage {
             program: self.program.as_os_str().as_bytes().to_vec(),
-            operations: self.profile.allowed_operations().iter().map(Told::operation).collect(),
-            limits: Told::limits(self.profile.limits()),
+            operations: self.profile.allowed_operations().iter().map(LaunchMessage::operation).collect(),
+            limits: LaunchMessage::limits(self.profile.limits()),
             kill: self.profile.violation() == Violation::Kill,
             layers: self.layers,
             writable: self.writable.iter().map(|tree| tree.as_os_str().as_bytes().to_vec()).collect(),
@@ -73,8 +73,8 @@ impl Launch {
                 _ => None,
             })
             .collect::<Option<_>>()?;
-        let told: Told = codec::decode(&bytes).ok()?;
-        let operations = told.operations.into_iter().map(Told::to_operation).collect::<Option<Vec<_>>>()?;
+        let told: LaunchMessage = codec::decode(&bytes).ok()?;
+        let operations = told.operations.into_iter().map(LaunchMessage::to_operation).collect::<Option<Vec<_>>>()?;
         let [cpu, memory, files, threads, file_size, time] = told.limits;
         let duration = |nanoseconds: Option<u64>| nanoseconds.map(Duration::from_nanos);
         let limits = Limits::from_parts(duration(time), duration(cpu), memory, files, threads, file_size, None);
@@ -94,7 +94,7 @@ impl Launch {
 
 /// The same in plain values.
 #[derive(Debug, Serialize, Deserialize)]
-struct Told {
+struct LaunchMessage {
     program: Vec<u8>,
     operations: Vec<(u8, Vec<u8>, u16)>,
     /// cpu, memory, files, threads, file_size, time.
@@ -105,7 +105,7 @@ struct Told {
     application: i32,
 }
 
-impl Told {
+impl LaunchMessage {
     fn limits(limits: &Limits) -> [Option<u64>; 6] {
         let nanoseconds = |time: Option<Duration>| time.map(|time| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
         [
@@ -237,7 +237,7 @@ mod tests {
         assert_eq!(back.profile.allowed_operations(), launch.profile.allowed_operations());
         assert_eq!(back.profile.violation(), Violation::Kill);
         let (limits, written) = (back.profile.limits(), launch.profile.limits());
-        assert_eq!(Told::limits(limits), Told::limits(written));
+        assert_eq!(LaunchMessage::limits(limits), LaunchMessage::limits(written));
         for wrong in ["", "0", "zz", "00ff"] {
             assert!(Launch::from_argument(OsStr::new(wrong)).is_none(), "{wrong}");
         }

@@ -14,7 +14,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 use super::init::{Setup, silence};
 use crate::process::launcher::main::{Failure, GO, NotStarted, Progress, open_null, step};
 use crate::process::messages::{Ended, LONGEST};
-use crate::process::orphans::Fence;
+use crate::process::orphans::SignalScope;
 use crate::protocol::codec;
 use crate::support::Layer;
 use crate::sys::layers::namespaces::Ids;
@@ -23,13 +23,13 @@ use crate::sys::os::signals::Incoming;
 use crate::sys::os::spawn::{Side, exit_now};
 use crate::sys::os::{signals, spawn};
 use crate::sys::refusal;
-use crate::sys::supervise::descendants::{Family, FamilyClock, INTERVAL};
+use crate::sys::supervise::descendants::{DescendantClock, Descendants, INTERVAL};
 use crate::sys::supervise::notification::Supervisor;
 
 /// Starts init, and the program in it, and stays until everything has ended.
-pub(crate) fn attend(
+pub(crate) fn supervise(
     setup: &Setup<'_>,
-    fence: Fence,
+    fence: SignalScope,
     application: Option<&OwnedFd>,
     deadline: Option<Instant>,
 ) -> Result<Ended, NotStarted> {
@@ -54,12 +54,12 @@ pub(crate) fn attend(
         Err(error) => return Err(step("fork")(error).into()),
     };
     drop((theirs, starting));
-    if setup.plan.family_limit().is_some() && !setup.plan.asks() {
+    if setup.plan.descendant_limit().is_some() && !setup.plan.asks() {
         // Whoever ends what got out of hand must get to it. Init has been forked already, and asks for nothing.
         signals::take_priority();
     }
-    let cpu = setup.plan.cpu_seconds.map(|seconds| (FamilyClock::of(init), Duration::from_secs(seconds)));
-    let mut attendance = Attendance {
+    let cpu = setup.plan.cpu_seconds.map(|seconds| (DescendantClock::of(init), Duration::from_secs(seconds)));
+    let mut supervision = Supervision {
         cpu,
         socket,
         started: Some(started),
@@ -72,14 +72,14 @@ pub(crate) fn attend(
         deadline,
         program: None,
         supervisor: None,
-        family: setup.plan.family_limit().map(|limit| Family { ancestor: init, limit }),
+        descendants: setup.plan.descendant_limit().map(|limit| Descendants { ancestor: init, limit }),
     };
-    let outcome = attendance.watch();
-    attendance.clear_up();
+    let outcome = supervision.watch();
+    supervision.clear_up();
     outcome
 }
 
-struct Attendance<'a> {
+struct Supervision<'a> {
     /// To init, and to the program's process until it is the program.
     socket: OwnedFd,
     /// Ends when the program's process has become the program, or ended.
@@ -89,7 +89,7 @@ struct Attendance<'a> {
     /// Its end is everybody's, since it is the first in a pid namespace.
     first: bool,
     /// Around init and what descends from it.
-    fence: Fence,
+    fence: SignalScope,
     /// The launcher's own signals.
     incoming: &'a Incoming,
     application: Option<&'a OwnedFd>,
@@ -97,9 +97,9 @@ struct Attendance<'a> {
     program: Option<OwnedFd>,
     supervisor: Option<Supervisor>,
     /// The program and what it starts, where these are counted.
-    family: Option<Family>,
+    descendants: Option<Descendants>,
     /// What they use of the processors together, and how much they may.
-    cpu: Option<(FamilyClock, Duration)>,
+    cpu: Option<(DescendantClock, Duration)>,
 }
 
 /// What has something to say.
@@ -111,7 +111,7 @@ struct Ready {
     abandoned: bool,
 }
 
-impl Attendance<'_> {
+impl Supervision<'_> {
     /// Answers the filter's questions, passes signals on and watches the clock, until the program has ended or has to.
     fn watch(&mut self) -> Result<Ended, NotStarted> {
         loop {
@@ -136,7 +136,7 @@ impl Attendance<'_> {
             if is_over && self.program.is_none() {
                 return Err(Failure("its time ran out before it had started".to_owned()).into());
             }
-            if is_over || ready.abandoned || self.family.is_some_and(Family::is_too_large) {
+            if is_over || ready.abandoned || self.descendants.is_some_and(Descendants::is_too_large) {
                 return Ok(Ended::Killed(libc::SIGKILL));
             }
             if self.cpu.as_mut().is_some_and(|(clock, limit)| clock.used() >= *limit) {
@@ -159,7 +159,8 @@ impl Attendance<'_> {
     fn wait(&self) -> Result<Ready, Failure> {
         let left = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         // A family is looked at from time to time.
-        let timeout = left.into_iter().chain((self.family.is_some() || self.cpu.is_some()).then_some(INTERVAL)).min();
+        let timeout =
+            left.into_iter().chain((self.descendants.is_some() || self.cpu.is_some()).then_some(INTERVAL)).min();
         let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
         // What is not there is stood in for by what is asked anyway.
         let asking = self.supervisor.as_ref().map_or(&self.socket, Supervisor::listener);
@@ -245,7 +246,7 @@ impl Attendance<'_> {
         // Nothing of the program is answered any more, and init, which has no socket to hear from, clears up and ends.
         drop((self.supervisor, self.socket));
         // Where they can be killed at once, nobody's turn has to be waited for.
-        self.fence.kill_within();
+        self.fence.kill_all();
         if self.first || self.program.is_none() {
             let _ = rustix::process::kill_process(self.init, Signal::KILL);
         }

@@ -13,15 +13,15 @@ use rustix::process::Signal;
 use crate::call::application::Application;
 use crate::call::disposal::ChildSocket;
 use crate::call::exchange::Clock;
-use crate::call::freshness::{Vigil, Watcher};
+use crate::call::freshness::{PathFreshness, PathWatcher};
 use crate::call::idle_workers;
 use crate::call::idle_workers::{Found, Watched};
 use crate::call::inherited_streams::Targets;
-use crate::call::spin::Pace;
+use crate::call::spin::AdaptiveSpin;
 use crate::call::wait::{receive_by, wait_readable};
 use crate::error::signal_name;
-use crate::process::messages::{Ended, LONGEST, Purpose, Readiness, Spawned, Stay, Wanted};
-use crate::process::template::prewarmed::{Blank, NoTemplate, failed};
+use crate::process::messages::{Ended, LONGEST, Lifetime, Purpose, Readiness, Spawned, WorkerRequest};
+use crate::process::template::prewarmed::{NoTemplate, PrewarmedTemplate, failed};
 use crate::process::zygote::handle::{NotStarted, SETUP_TIME, Zygote};
 use crate::protocol::prefaulted::Demand;
 use crate::protocol::{codec, prefaulted};
@@ -29,10 +29,10 @@ use crate::support::{Layer, Layers};
 use crate::sys::layers::{limits, reopening, steps};
 use crate::sys::os::clock::{CpuClock, process_of};
 use crate::sys::os::descriptors::{receive, send};
-use crate::sys::os::shared::Lane;
+use crate::sys::os::shared::PrefaultedBuffer;
 use crate::sys::paths::{Name, Resolved};
 use crate::sys::plan::{Plan, Stream};
-use crate::sys::supervise::descendants::FamilyClock;
+use crate::sys::supervise::descendants::DescendantClock;
 use crate::sys::{Entered, PROCESSORS};
 
 /// Calls that come faster, and find no worker, are to find more of them. After a pause there is one spare again.
@@ -48,7 +48,7 @@ pub(crate) struct Template {
     pub(crate) targets: Targets,
     names: Vec<Name>,
     /// What is known of these without looking.
-    vigil: Vigil,
+    freshness: PathFreshness,
     plan: Plan,
     entered: Entered,
     /// Workers at hand: spares that have arrived, or with `process = "reused"` those that served a call and are kept.
@@ -58,8 +58,8 @@ pub(crate) struct Template {
     /// Whether workers are to stand ready.
     spares: bool,
     /// How long its workers take to reply.
-    pub(crate) pace: Pace,
-    /// How much its calls have aside.
+    pub(crate) pace: AdaptiveSpin,
+    /// How much its calls have out of band.
     pub(crate) demand: Demand,
     /// The function that was called last, or 0: most likely the next call is of it.
     called: AtomicU64,
@@ -102,7 +102,7 @@ pub(crate) enum Arrived {
 #[derive(Debug)]
 struct Spare {
     worker: Worker,
-    stay: Stay,
+    stay: Lifetime,
     since: Instant,
     /// It has served a call: what is done in it is no longer gaol's alone.
     has_served: bool,
@@ -111,12 +111,12 @@ struct Spare {
 }
 
 impl Spare {
-    fn new(worker: Worker, stay: Stay) -> Self {
+    fn new(worker: Worker, stay: Lifetime) -> Self {
         Self { worker, stay, since: Instant::now(), has_served: false, watched: None }
     }
 
     fn of_kept(worker: Worker) -> Self {
-        Self { has_served: true, ..Self::new(worker, Stay::ForGood) }
+        Self { has_served: true, ..Self::new(worker, Lifetime::Unlimited) }
     }
 
     /// Whether it has done nothing but wait since it was first looked at.
@@ -126,7 +126,7 @@ impl Spare {
 
     /// It is going to wait for some time yet.
     fn stays(&self) -> bool {
-        self.stay == Stay::ForGood || self.since.elapsed() < Stay::WHILE / 2
+        self.stay == Lifetime::Unlimited || self.since.elapsed() < Lifetime::WHILE / 2
     }
 }
 
@@ -144,7 +144,7 @@ pub(crate) struct Worker {
     /// The inode numbers of its own ends of channel and output, neither of which is to come back as a result.
     pub(crate) ends: [u64; 2],
     /// Shared memory that it has ready, and no other worker ever has.
-    pub(crate) lane: Option<Lane>,
+    pub(crate) buffer: Option<PrefaultedBuffer>,
 }
 
 #[cfg(fuzzing)]
@@ -160,8 +160,8 @@ impl Template {
             wanted: 0,
             taken: None,
         };
-        let (names, ready, pace) = (Vec::new(), Mutex::new(ready), Pace::default());
-        let (demand, called, vigil) = (Demand::default(), AtomicU64::default(), Vigil::default());
+        let (names, ready, pace) = (Vec::new(), Mutex::new(ready), AdaptiveSpin::default());
+        let (demand, called, freshness) = (Demand::default(), AtomicU64::default(), PathFreshness::default());
         let entered = Entered { layers: plan.layers, landlock_abi: 0, landlock_errno: 0 };
         Self {
             control,
@@ -175,7 +175,7 @@ impl Template {
             pace,
             demand,
             called,
-            vigil,
+            freshness,
             zygote,
         }
     }
@@ -202,10 +202,10 @@ impl Template {
             return CpuClock::of(worker.pidfd.as_fd()).map(Clock::Worker);
         }
         // Who has programs serves one call, and what they leave behind comes to it where it is the first of a pid namespace, else to its
-        // keeper.
+        // subreaper.
         let process = process_of(self.pidfd.as_fd())?;
-        let family = FamilyClock::of_adopter(process, self.plan.has_private_root());
-        family.map(Clock::Family).ok_or_else(|| io::ErrorKind::NotFound.into())
+        let descendants = DescendantClock::of_adopter(process, self.plan.has_private_root());
+        descendants.map(Clock::Descendants).ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     /// Has `zygote` fork a template, and waits until it is inside its layers.
@@ -218,18 +218,23 @@ impl Template {
         at_once: bool,
         careful: bool,
     ) -> Result<Self, NoTemplate> {
-        Self::of_blank(Blank::ask(zygote, &resolved.plan, careful)?, resolved, spares, at_once)
+        Self::of_prewarmed(PrewarmedTemplate::ask(zygote, &resolved.plan, careful)?, resolved, spares, at_once)
     }
 
-    /// Has a blank enter the layers of a plan. Of one that expected another plan, or ended meanwhile, an error may come: then one that expected
+    /// Has a prewarmed template enter the layers of a plan. Of one that expected another plan, or ended meanwhile, an error may come: then one that expected
     /// none is to be asked.
-    pub(crate) fn of_blank(blank: Blank, resolved: Resolved, spares: bool, at_once: bool) -> Result<Self, NoTemplate> {
+    pub(crate) fn of_prewarmed(
+        prewarmed: PrewarmedTemplate,
+        resolved: Resolved,
+        spares: bool,
+        at_once: bool,
+    ) -> Result<Self, NoTemplate> {
         let deadline = Instant::now() + SETUP_TIME;
         let Resolved { plan, names } = resolved;
         let targets = Targets::of(&plan).map_err(failed("copy the streams that are inherited"))?;
         // If it is gone already, what it said before is still to be read.
-        let sent = blank.send(Purpose::Enter, &plan);
-        let Blank { control, zygote, .. } = blank;
+        let sent = prewarmed.send(Purpose::Enter, &plan);
+        let PrewarmedTemplate { control, zygote, .. } = prewarmed;
         if let Err(error) = sent
             && !matches!(error.raw_os_error(), Some(libc::EPIPE | libc::ECONNRESET))
         {
@@ -237,7 +242,7 @@ impl Template {
             return Err(failed("send the plan and the streams that are inherited")(error));
         }
         // What could not be asked for is asked for later.
-        let first = Wanted { stay: Stay::ForGood, lane: 0, entry: 0 };
+        let first = WorkerRequest { stay: Lifetime::Unlimited, buffer: 0, entry: 0 };
         let asked = at_once && send(control.as_fd(), &first.to_bytes(), &[]).is_ok();
         let mut buffer = vec![0; LONGEST];
         let mut at = (Layer::Hygiene, "receive the plan".to_owned());
@@ -275,7 +280,7 @@ impl Template {
                     pidfd,
                     targets,
                     names,
-                    vigil: Vigil::default(),
+                    freshness: PathFreshness::default(),
                     plan,
                     entered,
                     ready: Mutex::new(Ready {
@@ -288,7 +293,7 @@ impl Template {
                         taken: None,
                     }),
                     spares,
-                    pace: Pace::default(),
+                    pace: AdaptiveSpin::default(),
                     demand: Demand::default(),
                     called: AtomicU64::default(),
                     zygote,
@@ -300,8 +305,8 @@ impl Template {
     }
 
     /// Has another template get ready for the next plan that differs from this one's in its paths, if that is of use.
-    pub(crate) fn next(&self) -> Option<Blank> {
-        let next = self.plan.has_groundwork().then(|| Blank::expect(&self.zygote, &self.plan))?;
+    pub(crate) fn next(&self) -> Option<PrewarmedTemplate> {
+        let next = self.plan.can_be_prewarmed().then(|| PrewarmedTemplate::expect(&self.zygote, &self.plan))?;
         next.ok()
     }
 
@@ -321,8 +326,8 @@ impl Template {
     }
 
     /// Whether every path still means what it meant.
-    pub(crate) fn is_fresh(&self, watcher: impl FnOnce() -> Option<Arc<Watcher>>) -> bool {
-        self.vigil.holds(&self.names, watcher)
+    pub(crate) fn is_fresh(&self, watcher: impl FnOnce() -> Option<Arc<PathWatcher>>) -> bool {
+        self.freshness.holds(&self.names, watcher)
     }
 
     fn ready(&self) -> MutexGuard<'_, Ready> {
@@ -332,13 +337,13 @@ impl Template {
     /// Keeps a worker for the next call. It is looked after meanwhile, or not kept.
     pub(crate) fn keep(&self, worker: Worker, application: &'static Application) {
         self.ready().workers.push_back(Spare::of_kept(worker));
-        if !application.attendant.attend(application) {
-            self.let_kept_go();
+        if !application.attendant.supervise(application) {
+            self.end_idle_workers();
         }
     }
 
     /// Ends the workers that are kept.
-    pub(crate) fn let_kept_go(&self) {
+    pub(crate) fn end_idle_workers(&self) {
         let gone = self.ready().take_out(|spare| spare.has_served);
         drop(gone);
     }
@@ -423,7 +428,7 @@ impl Template {
         if matches!(received, Err(NoWorker::Late)) {
             return Err(NoWorker::Late);
         }
-        ready.arrived(received.as_ref().map_or(Stay::ForGood, |spare| spare.stay));
+        ready.arrived(received.as_ref().map_or(Lifetime::Unlimited, |spare| spare.stay));
         if received.is_ok() {
             ready.goes_on();
         }
@@ -441,7 +446,7 @@ impl Template {
                     ready.goes_on();
                     ready.workers.push_back(spare);
                 }
-                Err(_) => ready.arrived(Stay::ForGood),
+                Err(_) => ready.arrived(Lifetime::Unlimited),
             }
         }
     }
@@ -449,36 +454,36 @@ impl Template {
     /// Asks for as many workers as are to stand ready, and one for each thread that waits.
     fn top_up(&self, ready: &mut Ready) -> io::Result<()> {
         loop {
-            let has_one = ready.asked_for_good || ready.workers.iter().any(|spare| spare.stay == Stay::ForGood);
+            let has_one = ready.asked_for_good || ready.workers.iter().any(|spare| spare.stay == Lifetime::Unlimited);
             let enough = ready.workers.len() + ready.asked >= ready.wanted + ready.waiting;
             // Those that stay for a while do not stand in for the one that is always there.
             if enough && (has_one || !self.spares || ready.waiting > 0) {
                 return Ok(());
             }
-            let stay = if self.spares && has_one { Stay::ForAWhile } else { Stay::ForGood };
-            let lane = self.make_lane();
+            let stay = if self.spares && has_one { Lifetime::Spare } else { Lifetime::Unlimited };
+            let buffer = self.make_buffer();
             let entry = self.called.load(Ordering::Relaxed);
-            let wanted = Wanted { stay, lane: lane.as_ref().map_or(0, |(_, size)| *size), entry };
-            let lane: Option<BorrowedFd<'_>> = lane.as_ref().map(|(memory, _)| memory.as_fd());
+            let wanted = WorkerRequest { stay, buffer: buffer.as_ref().map_or(0, |(_, size)| *size), entry };
+            let buffer: Option<BorrowedFd<'_>> = buffer.as_ref().map(|(memory, _)| memory.as_fd());
             // Too many descriptors of this user's may be on their way for one more.
-            if lane.is_none() || send(self.control.as_fd(), &wanted.to_bytes(), lane.as_slice()).is_err() {
-                send(self.control.as_fd(), &Wanted { lane: 0, ..wanted }.to_bytes(), &[])?;
+            if buffer.is_none() || send(self.control.as_fd(), &wanted.to_bytes(), buffer.as_slice()).is_err() {
+                send(self.control.as_fd(), &WorkerRequest { buffer: 0, ..wanted }.to_bytes(), &[])?;
             }
             ready.asked += 1;
             ready.owing_since.get_or_insert_with(Instant::now);
-            ready.asked_for_good |= stay == Stay::ForGood;
+            ready.asked_for_good |= stay == Lifetime::Unlimited;
         }
     }
 
-    /// A lane for the next worker, if calls had use for one lately. Without one they go on as they did.
-    fn make_lane(&self) -> Option<(OwnedFd, u64)> {
+    /// A prefaulted buffer for the next worker, if calls had use for one lately. Without one they go on as they did.
+    fn make_buffer(&self) -> Option<(OwnedFd, u64)> {
         let file_size = self.plan.file_size.into_iter().chain(limits::file_size()).min();
         let size = prefaulted::allowed(self.demand.size(), file_size, self.plan.memory);
         // Landlock does not judge a file without a path: who may run programs must not write one there.
         if size == 0 || self.plan.runs_programs() {
             return None;
         }
-        Lane::make(size).ok().map(|memory| (memory, size))
+        PrefaultedBuffer::make(size).ok().map(|memory| (memory, size))
     }
 
     /// Waits for a worker that was asked for.
@@ -511,7 +516,7 @@ impl Template {
             Err(error) => return Err(NoWorker::Failed("receive a worker", error)),
         };
         match codec::decode(&buffer[..received.bytes]) {
-            Ok(Spawned::Worker { stay, lane, ends }) => match self.assemble(received.descriptors, lane, ends) {
+            Ok(Spawned::Worker { stay, buffer, ends }) => match self.assemble(received.descriptors, buffer, ends) {
                 Some(worker) => Ok(Some(Spare::new(worker, stay))),
                 None => {
                     Err(NoWorker::Failed("receive a worker's descriptors", io::Error::from(io::ErrorKind::InvalidData)))
@@ -524,7 +529,7 @@ impl Template {
         }
     }
 
-    fn assemble(&self, descriptors: Vec<OwnedFd>, lane: u64, ends: [u64; 2]) -> Option<Worker> {
+    fn assemble(&self, descriptors: Vec<OwnedFd>, buffer: u64, ends: [u64; 2]) -> Option<Worker> {
         let mut descriptors = descriptors.into_iter();
         let (channel, pidfd, status) = (descriptors.next()?.into(), descriptors.next()?, descriptors.next()?);
         let captures = self.plan.stdout == Stream::Capture || self.plan.stderr == Stream::Capture;
@@ -535,8 +540,8 @@ impl Template {
                 *place = Some(descriptors.next()?.into());
             }
         }
-        let lane = if lane > 0 { Some(Lane::new(descriptors.next()?, lane)) } else { None };
-        descriptors.next().is_none().then_some(Worker { channel, pidfd, status, output, passed, ends, lane })
+        let buffer = if buffer > 0 { Some(PrefaultedBuffer::new(descriptors.next()?, buffer)) } else { None };
+        descriptors.next().is_none().then_some(Worker { channel, pidfd, status, output, passed, ends, buffer })
     }
 }
 
@@ -570,9 +575,9 @@ impl Ready {
     }
 
     /// One that was asked for has come, or is not going to.
-    fn arrived(&mut self, stay: Stay) {
+    fn arrived(&mut self, stay: Lifetime) {
         self.asked -= 1;
-        self.asked_for_good &= stay != Stay::ForGood;
+        self.asked_for_good &= stay != Lifetime::Unlimited;
         if self.asked == 0 {
             self.owing_since = None;
         }

@@ -12,7 +12,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions};
 
 use crate::process::judge;
 use crate::process::messages::{
-    EXPECTING, Ended, LONGEST, PlanHead, Purpose, Readiness, Spawned, Step, Wanted, Watch, send, verdict,
+    EXPECTING, Ended, LONGEST, PlanHead, Purpose, Readiness, Spawned, Step, Supervise, WorkerRequest, send, verdict,
     worker_descriptor,
 };
 use crate::process::worker::main;
@@ -22,11 +22,11 @@ use crate::support::Layer;
 use crate::sys;
 use crate::sys::layers::landlock::OwnDomain;
 use crate::sys::layers::namespaces::Ids;
-use crate::sys::layers::prewarmed::Groundwork;
+use crate::sys::layers::prewarmed::Prewarmed;
 use crate::sys::layers::seccomp::WorkerFilter;
 use crate::sys::layers::steps;
 use crate::sys::os::descriptors::{close_from, place, receive, socket_pair};
-use crate::sys::os::shared::Lane;
+use crate::sys::os::shared::PrefaultedBuffer;
 use crate::sys::os::spawn;
 use crate::sys::os::spawn::{Side, exit_now};
 use crate::sys::plan::{Need, Plan, Reason, Refusal, Stream};
@@ -103,19 +103,19 @@ fn prepare(control: &OwnedFd, asking: Option<OwnedFd>, ids: Ids) -> Result<Prepa
     let receive = || receive_plan(control).map_err(|error| refusal(Layer::Hygiene, "receive the plan", &error));
     let (mut purpose, mut plan, mut inherited) = receive()?;
     let mut questions = Questions(asking);
-    let mut groundwork = None;
+    let mut prewarmed = None;
     if purpose == Purpose::Expect {
-        let mut laid = Groundwork::lay(&plan, ids)?;
+        let mut laid = Prewarmed::lay(&plan, ids)?;
         let listener = laid.enter_filter(&plan)?;
         questions.are_asked(&plan, listener)?;
-        groundwork = Some(laid);
+        prewarmed = Some(laid);
         wait_for_plan(control);
         (purpose, plan, inherited) = receive()?;
     }
     if purpose != Purpose::Enter {
         return Err(own_refusal(Layer::Hygiene, "receive the plan", String::new(), Reason::Changed));
     }
-    let sys::Confined { entered, listener, own_domain, mounts } = sys::enter(&plan, ids, groundwork)?;
+    let sys::Confined { entered, listener, own_domain, mounts } = sys::enter(&plan, ids, prewarmed)?;
     // Out of the way of what a worker puts in its places before it enters it.
     let own_domain = own_domain
         .map(|domain| domain.above(worker_descriptor::JUDGE + 1))
@@ -144,7 +144,7 @@ impl Questions {
             .0
             .take()
             .ok_or_else(|| own_refusal(Layer::Limits, "have questions answered", String::new(), Reason::Layer))?;
-        send(&asking, &Watch(sys::rules(plan)), &[listener.as_fd()])
+        send(&asking, &Supervise(sys::rules(plan)), &[listener.as_fd()])
             .map_err(|error| refusal(Layer::Limits, "sendmsg(listener)", &error))?;
         let mut answer = [0; verdict::SEEN.len()];
         let received = receive(asking.as_fd(), &mut answer, RecvFlags::empty())
@@ -205,31 +205,31 @@ struct Live {
 /// What answers when a worker asks for a mode or for times.
 enum Judge {
     /// Nobody yet: it is forked when there is something to read.
-    Wanted(OwnedFd),
+    WorkerRequest(OwnedFd),
     /// The process, which ends when the worker has.
-    Asked(OwnedFd),
+    ZygoteRequest(OwnedFd),
 }
 
 impl Judge {
     fn fd(&self) -> &OwnedFd {
-        let (Self::Wanted(fd) | Self::Asked(fd)) = self;
+        let (Self::WorkerRequest(fd) | Self::ZygoteRequest(fd)) = self;
         fd
     }
 
     /// After something was heard of it. `None`: there is no more to come.
     fn go_on(self, prepared: &Prepared) -> Option<Self> {
         match self {
-            Self::Asked(process) => {
+            Self::ZygoteRequest(process) => {
                 let _ = rustix::process::waitid(WaitId::PidFd(process.as_fd()), WaitIdOptions::EXITED);
                 None
             }
             // What the worker sent stays where it is: descriptors of its choice are for the judge to close.
-            Self::Wanted(worker) if has_message(&worker) => {
+            Self::WorkerRequest(worker) if has_message(&worker) => {
                 let template = rustix::process::getpid();
                 match spawn::fork() {
                     Ok(Side::Child) => judge::main(&prepared.plan, &worker, prepared.mounts.as_ref(), template),
                     Ok(Side::Parent(pid)) => match rustix::process::pidfd_open(pid, PidfdFlags::empty()) {
-                        Ok(process) => Some(Self::Asked(process)),
+                        Ok(process) => Some(Self::ZygoteRequest(process)),
                         Err(_) => {
                             discard(pid);
                             None
@@ -239,7 +239,7 @@ impl Judge {
                     Err(_) => None,
                 }
             }
-            Self::Wanted(_) => None,
+            Self::WorkerRequest(_) => None,
         }
     }
 }
@@ -279,13 +279,13 @@ fn serve(control: &OwnedFd, prepared: &Prepared) -> Result<Infallible, Refusal> 
         // Whoever asks for a worker waits for it, mostly. How one ended is asked for where it did not reply.
         let mut forked = None;
         if ready[0] {
-            let mut request = [0; Wanted::BYTES];
+            let mut request = [0; WorkerRequest::BYTES];
             match receive(control.as_fd(), &mut request, RecvFlags::empty()) {
                 Ok(received) if received.bytes > 0 => {
-                    let lane = received.descriptors.into_iter().next();
+                    let buffer = received.descriptors.into_iter().next();
                     let (own_domain, filter) = (own_domain.as_ref(), filter.as_ref());
                     let setup = Setup { plan, inherited, own_domain, filter };
-                    match fork_worker(&setup, control, Wanted::from_bytes(request), lane) {
+                    match fork_worker(&setup, control, WorkerRequest::from_bytes(request), buffer) {
                         Ok(forks) => forked = Some(forks),
                         Err((step, error)) => {
                             let errno = error.raw_os_error().unwrap_or(0);
@@ -313,7 +313,7 @@ fn serve(control: &OwnedFd, prepared: &Prepared) -> Result<Infallible, Refusal> 
             .collect();
         if let Some((worker, judge)) = forked {
             workers.push(worker);
-            judges.extend(judge.map(Judge::Wanted));
+            judges.extend(judge.map(Judge::WorkerRequest));
         }
     }
 }
@@ -330,8 +330,8 @@ fn leave(workers: &[Live]) -> ! {
 fn fork_worker(
     setup: &Setup<'_>,
     control: &OwnedFd,
-    wanted: Wanted,
-    lane: Option<OwnedFd>,
+    wanted: WorkerRequest,
+    buffer: Option<OwnedFd>,
 ) -> Result<(Live, Option<OwnedFd>), (Step, io::Error)> {
     let (channel, channel_of_worker) = socket_pair(SocketType::STREAM).map_err(|error| (Step::Channel, error))?;
     // Sockets, since a pipe can be opened anew by way of `/proc`, and read by whoever was to write it.
@@ -356,10 +356,10 @@ fn fork_worker(
         Side::Child => {
             let judge = judge.as_ref().map(|(_, judge)| judge.as_fd());
             let output = output.as_ref().map(|(_, output)| output.as_fd());
-            let lane = lane.as_ref().map(|lane| (lane.as_fd(), wanted.lane));
+            let buffer = buffer.as_ref().map(|buffer| (buffer.as_fd(), wanted.buffer));
             let passed = passed.each_ref().map(|pair| pair.as_ref().map(|(_, stream)| stream.as_fd()));
             let (channel, status) = (channel_of_worker.as_fd(), status.as_fd());
-            let ends = main::Ends { channel, status, output, passed, lane, judge };
+            let ends = main::Ends { channel, status, output, passed, buffer, judge };
             main::main(setup, ends, template, wanted)
         }
         Side::Parent(pid) => {
@@ -374,15 +374,15 @@ fn fork_worker(
             let mut fds: Vec<BorrowedFd<'_>> = vec![channel.as_fd(), pidfd.as_fd(), status_of_application.as_fd()];
             fds.extend(output.as_ref().map(|(output, _)| output.as_fd()));
             fds.extend(passed.iter().flatten().map(|(stream, _)| stream.as_fd()));
-            if let Some(lane) = &lane {
+            if let Some(buffer) = &buffer {
                 // Before anybody knows of it, and while the worker gets ready. Where it cannot be done, the calls find the pages.
-                let _ = Lane::find_pages(lane.as_fd(), wanted.lane);
-                fds.push(lane.as_fd());
+                let _ = PrefaultedBuffer::find_pages(buffer.as_fd(), wanted.buffer);
+                fds.push(buffer.as_fd());
             }
-            let size = if lane.is_some() { wanted.lane } else { 0 };
+            let size = if buffer.is_some() { wanted.buffer } else { 0 };
             let number = |end: &OwnedFd| rustix::fs::fstat(end).map_or(0, |stat| stat.st_ino);
             let ends = [number(&channel_of_worker), output.as_ref().map_or(0, |(_, output)| number(output))];
-            let spawned = Spawned::Worker { stay: wanted.stay, lane: size, ends };
+            let spawned = Spawned::Worker { stay: wanted.stay, buffer: size, ends };
             send(control, &spawned, &fds).map_err(discard(Step::Send))?;
             Ok((Live { pidfd, status }, judge.map(|(judge, _)| judge)))
         }

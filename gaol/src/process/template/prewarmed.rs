@@ -8,7 +8,7 @@ use std::time::Instant;
 use rustix::fs::{Mode, OFlags};
 use rustix::net::SocketType;
 
-use crate::process::messages::{EXPECTING, Family, Fork, LONGEST, PlanHead, Purpose};
+use crate::process::messages::{DescendantRules, EXPECTING, ForkTemplate, LONGEST, PlanHead, Purpose};
 use crate::process::zygote::handle::{NotStarted, Zygote};
 use crate::protocol::codec;
 use crate::sys::os::descriptors::{send, socket_pair};
@@ -17,7 +17,7 @@ use crate::sys::plan::{Plan, Refusal, Stream};
 
 /// A template that has no plan yet.
 #[derive(Debug)]
-pub(crate) struct Blank {
+pub(crate) struct PrewarmedTemplate {
     pub(crate) control: OwnedFd,
     pub(crate) zygote: Arc<Zygote>,
     /// What it expects: a plan like this one, but for the paths.
@@ -25,18 +25,18 @@ pub(crate) struct Blank {
     since: Instant,
 }
 
-impl Blank {
+impl PrewarmedTemplate {
     /// Has `zygote` fork one for `plan`.
     ///
     /// One that is `careful` tells of its steps.
     pub(crate) fn ask(zygote: &Arc<Zygote>, plan: &Plan, careful: bool) -> Result<Self, NoTemplate> {
         let (control, theirs) = socket_pair(SocketType::SEQPACKET).map_err(failed("socketpair"))?;
-        let request = Fork {
+        let request = ForkTemplate {
             namespaces: spawn::namespace_flags(plan),
             asks: plan.asks(),
-            family: plan
+            descendants: plan
                 .runs_programs()
-                .then(|| Family { limit: plan.family_limit(), orphaned: !plan.has_private_root() }),
+                .then(|| DescendantRules { limit: plan.descendant_limit(), orphaned: !plan.has_private_root() }),
             careful,
         };
         zygote.fork(request, &theirs).map_err(|_| NoTemplate::NoZygote)?;
@@ -45,14 +45,14 @@ impl Blank {
 
     /// Has `zygote` fork one that gets ready for a plan like this one. Nobody waits for it.
     pub(crate) fn expect(zygote: &Arc<Zygote>, plan: &Plan) -> Result<Self, NoTemplate> {
-        let blank = Self::ask(zygote, plan, false)?;
-        blank.send(Purpose::Expect, plan).map_err(failed("send the plan that is to be expected"))?;
-        Ok(Self { frame: Some(plan.frame()), ..blank })
+        let prewarmed = Self::ask(zygote, plan, false)?;
+        prewarmed.send(Purpose::Expect, plan).map_err(failed("send the plan that is to be expected"))?;
+        Ok(Self { frame: Some(plan.frame()), ..prewarmed })
     }
 
     /// Whether it expects a plan like this one.
     pub(crate) fn expects(&self, plan: &Plan) -> bool {
-        plan.has_groundwork() && self.frame.as_ref().is_some_and(|frame| *frame == plan.frame())
+        plan.can_be_prewarmed() && self.frame.as_ref().is_some_and(|frame| *frame == plan.frame())
     }
 
     /// Whether this zygote forked it.

@@ -21,19 +21,19 @@ use rustix::process::{Pid, Signal};
 
 use crate::function::entry::{Entry, Purpose, Reply, Request};
 use crate::function::{entry, transfer};
-use crate::process::messages::worker_descriptor::{CHANNEL, JUDGE, LANE, STATUS, STREAMS};
-use crate::process::messages::{Ended, Stay, Wanted};
-use crate::process::worker::reply_buffer::Room;
-use crate::process::worker::spin::{Leisure, Look};
+use crate::process::messages::worker_descriptor::{CHANNEL, JUDGE, PREFAULTED, STATUS, STREAMS};
+use crate::process::messages::{Ended, Lifetime, WorkerRequest};
+use crate::process::worker::reply_buffer::ReplyBuffer;
+use crate::process::worker::spin::{AdaptiveSpin, Spin};
 use crate::protocol;
-use crate::protocol::codec::Aside;
+use crate::protocol::codec::BlockSink;
 use crate::protocol::{HEADER, Header, Kind, codec};
 use crate::support::Layer;
 use crate::sys::layers::landlock::OwnDomain;
 use crate::sys::layers::seccomp::WorkerFilter;
 use crate::sys::layers::{limits, seccomp, sigsys};
 use crate::sys::os::descriptors::{close_from, place, receive_some};
-use crate::sys::os::shared::{Lane, Piece, SharedReader};
+use crate::sys::os::shared::{Piece, PrefaultedBuffer, SharedReader};
 use crate::sys::os::spawn::exit_now;
 use crate::sys::os::{descriptors, signals};
 use crate::sys::plan::{Plan, Stream};
@@ -63,14 +63,14 @@ pub(crate) struct Ends<'a> {
     /// Of the streams that are passed on.
     pub(crate) passed: [Option<BorrowedFd<'a>>; 2],
     /// With its size.
-    pub(crate) lane: Option<(BorrowedFd<'a>, u64)>,
+    pub(crate) buffer: Option<(BorrowedFd<'a>, u64)>,
     /// Where it asks for modes and times.
     pub(crate) judge: Option<BorrowedFd<'a>>,
 }
 
 /// From the fork to the end of the process. Up to the first byte of a call this is the *setup* window, from then on *confined*.
-pub(crate) fn main(setup: &Setup<'_>, ends: Ends<'_>, template: Pid, wanted: Wanted) -> ! {
-    let (channel, lane) = match last_step(setup, ends, template) {
+pub(crate) fn main(setup: &Setup<'_>, ends: Ends<'_>, template: Pid, wanted: WorkerRequest) -> ! {
+    let (channel, buffer) = match last_step(setup, ends, template) {
         Ok(places) => places,
         Err((status, error)) => {
             // It has not read a call, nor will it: the application makes it on another worker, or says why there is none.
@@ -83,21 +83,21 @@ pub(crate) fn main(setup: &Setup<'_>, ends: Ends<'_>, template: Pid, wanted: Wan
     signals::report_aborts(channel.as_fd());
     // Where the call is here already there is nothing to gain by it.
     if !is_readable_within(&channel, Duration::ZERO) {
-        rehearse(&channel, entry::find(wanted.entry));
-        if let Some(lane) = &lane {
-            warm(lane);
+        warm_up(&channel, entry::find(wanted.entry));
+        if let Some(buffer) = &buffer {
+            warm(buffer);
         }
     }
-    if wanted.stay == Stay::ForAWhile && !is_called(&channel) {
+    if wanted.stay == Lifetime::Spare && !is_called(&channel) {
         exit_now(0);
     }
     // Every panic ends here, also one in gaol's own code or in a destructor.
     let _ = std::panic::catch_unwind(AssertUnwindSafe(|| {
-        let mut leisure = Leisure::default();
-        while let Ok(waited) = serve(setup, &mut channel, lane.as_ref(), &mut leisure)
+        let mut spin = AdaptiveSpin::default();
+        while let Ok(waited) = serve(setup, &mut channel, buffer.as_ref(), &mut spin)
             && setup.plan.reused
         {
-            leisure.note(waited);
+            spin.note(waited);
         }
     }));
     // The end of the channel is the end of the reply; the application does not wait for the rest.
@@ -114,20 +114,21 @@ fn last_step<'a>(
     setup: &Setup<'_>,
     ends: Ends<'a>,
     template: Pid,
-) -> Result<(OwnedFd, Option<Lane>), (BorrowedFd<'a>, io::Error)> {
+) -> Result<(OwnedFd, Option<PrefaultedBuffer>), (BorrowedFd<'a>, io::Error)> {
     let status = ends.status;
     // Lifted out of the way first, for each may have the number of one of the others.
     let lift = |fd| rustix::io::fcntl_dupfd_cloexec(fd, JUDGE + 1);
-    let lane = ends.lane.map(|(lane, size)| lift(lane).map(|lane| (lane, size))).transpose();
-    let lane = lane.map_err(|errno| (status, errno.into()))?;
+    let buffer = ends.buffer.map(|(buffer, size)| lift(buffer).map(|buffer| (buffer, size))).transpose();
+    let buffer = buffer.map_err(|errno| (status, errno.into()))?;
     let judge = ends.judge.map(lift).transpose().map_err(|errno| (status, errno.into()))?;
     let channel = take_places(setup, &ends).map_err(|error| (status, error))?;
     let status_here = place(status, STATUS).map_err(|error| (status, error))?;
-    let lane = lane.map(|(lane, size)| place(lane.as_fd(), LANE).map(|lane| (lane, size))).transpose();
-    let mut lane = lane.map_err(|error| (status, error))?;
-    let judge = judge.map(|judge| place(judge.as_fd(), if lane.is_some() { JUDGE } else { LANE })).transpose();
+    let buffer =
+        buffer.map(|(buffer, size)| place(buffer.as_fd(), PREFAULTED).map(|buffer| (buffer, size))).transpose();
+    let mut buffer = buffer.map_err(|error| (status, error))?;
+    let judge = judge.map(|judge| place(judge.as_fd(), if buffer.is_some() { JUDGE } else { PREFAULTED })).transpose();
     let judge = judge.map_err(|error| (status, error))?;
-    let confined = confine(setup, template, &mut lane, judge);
+    let confined = confine(setup, template, &mut buffer, judge);
     match confined {
         // Closed: what runs from here on is not to be believed.
         Ok(()) => drop(status_here),
@@ -137,7 +138,7 @@ fn last_step<'a>(
             return Err((unsafe { BorrowedFd::borrow_raw(STATUS) }, error));
         }
     }
-    Ok((channel, lane.map(|(lane, size)| Lane::new(lane, size))))
+    Ok((channel, buffer.map(|(buffer, size)| PrefaultedBuffer::new(buffer, size))))
 }
 
 /// Puts the descriptors where a worker has them.
@@ -164,7 +165,7 @@ fn take_places(setup: &Setup<'_>, ends: &Ends<'_>) -> io::Result<OwnedFd> {
 fn confine(
     setup: &Setup<'_>,
     template: Pid,
-    lane: &mut Option<(OwnedFd, u64)>,
+    buffer: &mut Option<(OwnedFd, u64)>,
     mut judge: Option<OwnedFd>,
 ) -> io::Result<()> {
     // In a pid namespace the template's end is the worker's in any case; elsewhere it may have ended before this was said.
@@ -176,12 +177,12 @@ fn confine(
     // By a descriptor of the template's, which is closed next.
     setup.own_domain.map_or(Ok(()), OwnDomain::enter)?;
     if setup.plan.layers.has(Layer::Hygiene) {
-        close_from(STATUS + 1 + i32::from(lane.is_some()) + i32::from(judge.is_some()))?;
+        close_from(STATUS + 1 + i32::from(buffer.is_some()) + i32::from(judge.is_some()))?;
     }
     if setup.plan.layers.has(Layer::Limits) {
         // Where the kernel lets them, beyond what the function may number: they are none of its descriptors.
         if let Some(Ok(beyond)) = setup.plan.files.map(i32::try_from) {
-            for fd in lane.iter_mut().map(|(lane, _)| lane).chain(&mut judge) {
+            for fd in buffer.iter_mut().map(|(buffer, _)| buffer).chain(&mut judge) {
                 match rustix::io::fcntl_dupfd_cloexec(&*fd, beyond.max(JUDGE + 1)) {
                     Ok(moved) => *fd = moved,
                     // There is no number beyond.
@@ -216,31 +217,37 @@ fn has_numbers_beyond(beyond: i32) -> bool {
 /// forked meets a page fault at every page of code that it comes to, and at every page of memory that it writes.
 ///
 /// Nothing of the user's runs: `entry` is what most likely is to be called, and only the code around it is visited.
-fn rehearse(channel: &std::fs::File, entry: Option<&Entry>) {
+fn warm_up(channel: &std::fs::File, entry: Option<&Entry>) {
     let call = Header::plain(Kind::Call, 0, 0, 0);
     set_current(&call);
     let mut arguments = Vec::with_capacity(HEADER);
     let _ = codec::encode(&transfer::REHEARSED, &mut arguments, HEADER as u64);
     let aside = Some(SharedReader::new([], 0));
     let cap = HEADER as u64;
-    let request =
-        Request { arguments: &arguments, aside, descriptors: Vec::new(), room: None, cap, purpose: Purpose::Call };
-    let _ = std::panic::catch_unwind(AssertUnwindSafe(|| transfer::rehearse(request)));
+    let request = Request {
+        arguments: &arguments,
+        aside,
+        descriptors: Vec::new(),
+        reply_buffer: None,
+        cap,
+        purpose: Purpose::Call,
+    };
+    let _ = std::panic::catch_unwind(AssertUnwindSafe(|| transfer::warm_up(request)));
     let _ = entry.map(|entry| entry.serve(Request::visit()));
     // As it is asked how long a call was waited for, and how a kept worker waits.
-    let _ = std::hint::black_box((Leisure::default().look().is_some(), Instant::now()));
+    let _ = std::hint::black_box((AdaptiveSpin::default().spin().is_some(), Instant::now()));
     let _ = io::stdout().flush();
     // Neither can do anything: what is no socket has no message, and nothing is what is written.
     let _ = receive_some(rustix::stdio::stdin(), &mut [0; FIRST], protocol::descriptors::MOST + 1, RecvFlags::empty());
     let _ = (&mut &*channel).write(&[]);
 }
 
-/// Has as much memory at hand as there is in the lane: a page fault for each page costs many times what copying it does.
+/// Has as much memory at hand as there is in the prefaulted buffer: a page fault for each page costs many times what copying it does.
 ///
 /// What is freed here goes to the allocator, which most of them keep for the next that asks. glibc returns a first long block to the system,
 /// and remembers that such blocks are wanted.
-fn warm(lane: &Lane) {
-    let Ok(size) = usize::try_from(lane.size()) else { return };
+fn warm(buffer: &PrefaultedBuffer) {
+    let Ok(size) = usize::try_from(buffer.size()) else { return };
     drop(std::hint::black_box(Vec::<u8>::with_capacity(size + size / 4)));
     // `vec![0; n]` would have it from the system, untouched.
     let mut memory = Vec::with_capacity(size + size / 8);
@@ -252,7 +259,7 @@ fn warm(lane: &Lane) {
 /// come any more.
 fn is_called(channel: &std::fs::File) -> bool {
     // A call that was sent before is read; one that is sent from now on fails, and the application takes another worker.
-    is_readable_within(channel, Stay::WHILE)
+    is_readable_within(channel, Lifetime::WHILE)
         || rustix::net::shutdown(channel, Shutdown::Read).is_err()
         || is_readable_within(channel, Duration::ZERO)
 }
@@ -268,12 +275,12 @@ fn is_readable_within(channel: &std::fs::File, time: Duration) -> bool {
 pub(crate) fn serve(
     setup: &Setup<'_>,
     channel: &mut std::fs::File,
-    lane: Option<&Lane>,
-    leisure: &mut Leisure,
+    buffer: Option<&PrefaultedBuffer>,
+    spin: &mut AdaptiveSpin,
 ) -> io::Result<Duration> {
     let begun = Instant::now();
     let mut first = [0; FIRST];
-    let (call, received, mut beside) = receive_head(channel, &mut first, leisure.look())?;
+    let (call, received, mut beside) = receive_head(channel, &mut first, spin.spin())?;
     let waited = begun.elapsed();
     let length = usize::try_from(call.length).map_err(io::Error::other)?;
     set_current(&call);
@@ -287,10 +294,11 @@ pub(crate) fn serve(
     if missing > 0 && channel.take(missing).read_to_end(&mut payload)? as u64 != missing {
         return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
     }
-    let in_lane = u64::from(call.lane);
-    let shared = usize::from(call.aside > in_lane);
+    let prefaulted = u64::from(call.buffer);
+    let shared = usize::from(call.aside > prefaulted);
     if beside.len() != shared + call.descriptors as usize {
-        let reason = "there is no room for the descriptors that came with the call; allow more with `files = …`";
+        let reason =
+            "there is no reply_buffer for the descriptors that came with the call; allow more with `files = …`";
         return send(channel, &call, Reply::new(Kind::Unable, reason.as_bytes()), 0).map(|()| waited);
     }
     let descriptors = beside.split_off(shared);
@@ -306,16 +314,17 @@ pub(crate) fn serve(
         }
     }
     let cap = setup.plan.reply.unwrap_or(u64::MAX / 2);
-    let mut room = (call.room > 0).then(|| Room::new(channel.as_fd(), &call, cap, lane.cloned()));
-    let pieces = lane.map(|lane| lane.piece(in_lane)).into_iter();
-    let pieces = pieces.chain(beside.into_iter().map(|memory| Piece::new(memory, call.aside - in_lane)));
+    let mut reply_buffer =
+        (call.reply_buffer > 0).then(|| ReplyBuffer::new(channel.as_fd(), &call, cap, buffer.cloned()));
+    let pieces = buffer.map(|buffer| buffer.piece(prefaulted)).into_iter();
+    let pieces = pieces.chain(beside.into_iter().map(|memory| Piece::new(memory, call.aside - prefaulted)));
     let request = Request {
         arguments,
         // With nothing beside it, all of its blocks are in it.
         aside: (call.aside > 0).then(|| SharedReader::new(pieces, call.aside)),
         descriptors,
         purpose: Purpose::Call,
-        room: room.as_mut().map(|room| room as &mut dyn Aside),
+        reply_buffer: reply_buffer.as_mut().map(|reply_buffer| reply_buffer as &mut dyn BlockSink),
         cap,
     };
     let reply = match entry::find(call.entry) {
@@ -323,9 +332,9 @@ pub(crate) fn serve(
         None => Reply::new(Kind::Unable, b"it is not registered in the child"),
     };
     // What was put there for a reply that is another now is no part of it.
-    let in_lane = room.as_ref().filter(|_| reply.aside > 0).map_or(0, Room::in_lane);
-    drop(room);
-    send(channel, &call, reply, in_lane).map(|()| waited)
+    let prefaulted = reply_buffer.as_ref().filter(|_| reply.aside > 0).map_or(0, ReplyBuffer::prefaulted);
+    drop(reply_buffer);
+    send(channel, &call, reply, prefaulted).map(|()| waited)
 }
 
 /// Receives the head of a call with the descriptors that come with its first byte, and as much of the rest as there is room for. Gives how
@@ -333,15 +342,15 @@ pub(crate) fn serve(
 fn receive_head(
     channel: &std::fs::File,
     first: &mut [u8; FIRST],
-    mut look: Option<Look<'_>>,
+    mut spin: Option<Spin<'_>>,
 ) -> io::Result<(Header, usize, Vec<OwnedFd>)> {
     let mut descriptors = Vec::new();
     let mut at = 0;
     while at < HEADER {
-        let flags = if look.is_some() { RecvFlags::DONTWAIT } else { RecvFlags::empty() };
+        let flags = if spin.is_some() { RecvFlags::DONTWAIT } else { RecvFlags::empty() };
         let received = match receive_some(channel.as_fd(), &mut first[at..], protocol::descriptors::MOST + 1, flags) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                look = look.and_then(|mut look| look.goes_on().then_some(look));
+                spin = spin.and_then(|mut spin| spin.continues().then_some(spin));
                 continue;
             }
             received => received?,
@@ -370,11 +379,11 @@ fn run(entry: &Entry, request: Request<'_>) -> Reply {
 }
 
 /// Sends a reply. What the function left in the standard library's buffers goes out first.
-fn send(channel: &mut std::fs::File, call: &Header, mut reply: Reply, in_lane: u32) -> io::Result<()> {
+fn send(channel: &mut std::fs::File, call: &Header, mut reply: Reply, prefaulted: u32) -> io::Result<()> {
     let _ = io::stdout().flush();
     let header = Header {
         aside: reply.aside,
-        lane: in_lane,
+        buffer: prefaulted,
         descriptors: u32::try_from(reply.descriptors.len()).unwrap_or(u32::MAX),
         ..Header::plain(reply.kind, call.nonce, call.entry, (reply.frame.len() - HEADER) as u64)
     };

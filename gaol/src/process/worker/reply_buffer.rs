@@ -7,13 +7,13 @@ use std::os::unix::fs::FileExt;
 use rustix::net::RecvFlags;
 
 use crate::protocol;
-use crate::protocol::codec::Aside;
+use crate::protocol::codec::BlockSink;
 use crate::protocol::{HEADER, Header, Kind};
 use crate::sys::os::descriptors::receive_some;
-use crate::sys::os::shared::Lane;
+use crate::sys::os::shared::PrefaultedBuffer;
 
 /// Shared memory for a reply, asked for when it is needed.
-pub(crate) struct Room<'a> {
+pub(crate) struct ReplyBuffer<'a> {
     channel: BorrowedFd<'a>,
     nonce: u64,
     entry: u64,
@@ -27,24 +27,24 @@ pub(crate) struct Room<'a> {
     at: u64,
     end: u64,
     /// What is there without being asked for, and how much of it is full. Once a block does not fit, no other goes there.
-    lane: Option<Lane>,
-    in_lane: u64,
+    buffer: Option<PrefaultedBuffer>,
+    prefaulted: u64,
 }
 
-impl<'a> Room<'a> {
-    pub(crate) fn new(channel: BorrowedFd<'a>, call: &Header, cap: u64, lane: Option<Lane>) -> Self {
-        let Header { nonce, entry, room: most, .. } = *call;
-        Self { channel, nonce, entry, most, held: 0, left: cap, memory: None, at: 0, end: 0, lane, in_lane: 0 }
+impl<'a> ReplyBuffer<'a> {
+    pub(crate) fn new(channel: BorrowedFd<'a>, call: &Header, cap: u64, buffer: Option<PrefaultedBuffer>) -> Self {
+        let Header { nonce, entry, reply_buffer: most, .. } = *call;
+        Self { channel, nonce, entry, most, held: 0, left: cap, memory: None, at: 0, end: 0, buffer, prefaulted: 0 }
     }
 
-    /// How many bytes are in the lane.
-    pub(crate) fn in_lane(&self) -> u32 {
-        u32::try_from(self.in_lane).unwrap_or(u32::MAX)
+    /// How many bytes are in the prefaulted buffer.
+    pub(crate) fn prefaulted(&self) -> u32 {
+        u32::try_from(self.prefaulted).unwrap_or(u32::MAX)
     }
 
     fn ask(&mut self, needed: u64) -> io::Result<()> {
         let wanted = protocol::reply_buffer::next(needed, self.held, self.most, self.left);
-        let frame = protocol::frame(Kind::Room, self.nonce, self.entry, &wanted.to_le_bytes());
+        let frame = protocol::frame(Kind::ReplyBuffer, self.nonce, self.entry, &wanted.to_le_bytes());
         let mut rest = &frame[..];
         while !rest.is_empty() {
             let count = rustix::io::retry_on_intr(|| rustix::io::write(self.channel, rest))?;
@@ -61,12 +61,12 @@ impl<'a> Room<'a> {
     }
 }
 
-impl Aside for Room<'_> {
+impl BlockSink for ReplyBuffer<'_> {
     fn put(&mut self, mut block: &[u8], _width: usize) -> io::Result<()> {
-        self.lane.take_if(|lane| lane.size() - self.in_lane < block.len() as u64);
-        if let Some(lane) = &self.lane {
-            lane.write(block, self.in_lane)?;
-            self.in_lane += block.len() as u64;
+        self.buffer.take_if(|buffer| buffer.size() - self.prefaulted < block.len() as u64);
+        if let Some(buffer) = &self.buffer {
+            buffer.write(block, self.prefaulted)?;
+            self.prefaulted += block.len() as u64;
             return Ok(());
         }
         while !block.is_empty() {

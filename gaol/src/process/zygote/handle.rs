@@ -18,7 +18,7 @@ use rustix::process::{PidfdFlags, Signal, WaitId, WaitIdOptions};
 
 use super::host;
 use crate::call::wait::{Readable, poll_until, receive_by, wait_readable};
-use crate::process::messages::{Asked, Fork, Greeting, Hello, Watch, ZYGOTE_ARGUMENT, send};
+use crate::process::messages::{ForkTemplate, Hello, HelloReply, Supervise, ZYGOTE_ARGUMENT, ZygoteRequest, send};
 use crate::protocol::codec;
 use crate::sys::os::descriptors::{above_streams, is_secure_execution, socket_pair};
 use crate::sys::supervise::notification::Rules;
@@ -156,13 +156,13 @@ impl Zygote {
     }
 
     /// Asks for a template, whose control socket `socket` becomes.
-    pub(crate) fn fork(&self, request: Fork, socket: &OwnedFd) -> io::Result<()> {
-        send(&self.control, &Asked::Fork(request), &[socket.as_fd()])
+    pub(crate) fn fork(&self, request: ForkTemplate, socket: &OwnedFd) -> io::Result<()> {
+        send(&self.control, &ZygoteRequest::ForkTemplate(request), &[socket.as_fd()])
     }
 
     /// Has it answer for this process from now on, which is under the filter of `listener`, and hear of nothing else.
     pub(crate) fn watch(self, rules: Rules, listener: &OwnedFd) -> io::Result<()> {
-        send(&self.control, &Asked::Watch(Watch(rules)), &[listener.as_fd()])?;
+        send(&self.control, &ZygoteRequest::Supervise(Supervise(rules)), &[listener.as_fd()])?;
         let mut answer = [0; 16];
         match receive_by(self.control.as_fd(), &mut answer, Instant::now() + SETUP_TIME)?.bytes {
             0 => Err(io::ErrorKind::UnexpectedEof.into()),
@@ -247,11 +247,11 @@ fn greet(control: &OwnedFd, deadline: Instant) -> Result<OwnedFd, NotStarted> {
         return Err(NotStarted::at(step)(io::Error::from(io::ErrorKind::UnexpectedEof)));
     }
     match codec::decode(&buffer[..received.bytes]) {
-        Ok(Greeting::Ready { nonce: returned, build: theirs }) if returned == nonce && theirs == build => received
+        Ok(HelloReply::Ready { nonce: returned, build: theirs }) if returned == nonce && theirs == build => received
             .descriptors
             .pop()
             .ok_or_else(|| NotStarted::at("receive the zygote's pidfd")(io::Error::from(io::ErrorKind::InvalidData))),
-        Ok(Greeting::Ready { build: theirs, .. })
+        Ok(HelloReply::Ready { build: theirs, .. })
             if theirs.functions == build.functions
                 && let Some(twin) = registry.twin() =>
         {
@@ -264,14 +264,14 @@ fn greet(control: &OwnedFd, deadline: Instant) -> Result<OwnedFd, NotStarted> {
                 source: io::Error::from(io::ErrorKind::InvalidData),
             })
         }
-        Ok(Greeting::Ready { .. }) => Err(NotStarted::at("the new process is of another build of this program")(
+        Ok(HelloReply::Ready { .. }) => Err(NotStarted::at("the new process is of another build of this program")(
             io::Error::from(io::ErrorKind::InvalidData),
         )),
-        Ok(Greeting::Threads { count, names }) => Err(NotStarted {
+        Ok(HelloReply::Threads { count, names }) => Err(NotStarted {
             step: format!("the new process had {count} threads before it was a zygote"),
             source: io::Error::other(too_many_threads(&names)),
         }),
-        Ok(Greeting::Failed { step, errno }) => Err(NotStarted { step, source: io::Error::from_raw_os_error(errno) }),
+        Ok(HelloReply::Failed { step, errno }) => Err(NotStarted { step, source: io::Error::from_raw_os_error(errno) }),
         Err(error) => Err(NotStarted::at("read the zygote's greeting")(io::Error::other(error.to_string()))),
     }
 }

@@ -12,7 +12,8 @@ use rustix::pipe::PipeFlags;
 use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions};
 
 use crate::process::messages::{
-    Asked, Ended, Family, Fork, Greeting, Hello, Readiness, WATCHING, Watch, send, verdict,
+    DescendantRules, Ended, ForkTemplate, Hello, HelloReply, Readiness, SUPERVISING, Supervise, ZygoteRequest, send,
+    verdict,
 };
 use crate::process::template::main;
 use crate::process::{orphans, subreaper};
@@ -48,7 +49,7 @@ pub(crate) fn main() -> ! {
 fn run() -> Result<Infallible, (&'static str, io::Error)> {
     let control = take_control()?;
     start(&control).inspect_err(|(step, error)| {
-        let failed = Greeting::Failed { step: (*step).to_owned(), errno: error.raw_os_error().unwrap_or(0) };
+        let failed = HelloReply::Failed { step: (*step).to_owned(), errno: error.raw_os_error().unwrap_or(0) };
         let _ = send(&control, &failed, &[]);
     })
 }
@@ -87,7 +88,7 @@ fn start(control: &OwnedFd) -> Result<Infallible, (&'static str, io::Error)> {
         const MOST: usize = 16;
         let count = u32::try_from(threads.len()).unwrap_or(u32::MAX);
         let names = threads.into_iter().take(MOST).collect();
-        let _ = send(control, &Greeting::Threads { count, names }, &[]);
+        let _ = send(control, &HelloReply::Threads { count, names }, &[]);
         exit_now(crate::process::EXIT_BROKEN);
     }
     crate::process::worker::main::forget_environment();
@@ -128,14 +129,14 @@ pub(crate) fn greet(control: &OwnedFd) -> Result<OwnedFd, (&'static str, io::Err
         .ok_or(("read the application's greeting", io::Error::from(io::ErrorKind::InvalidData)))?;
     let own = rustix::process::pidfd_open(rustix::process::getpid(), PidfdFlags::empty())
         .map_err(|errno| ("pidfd_open", errno.into()))?;
-    let greeting = Greeting::Ready { nonce: hello.nonce, build: crate::function::entry::registry().build() };
+    let greeting = HelloReply::Ready { nonce: hello.nonce, build: crate::function::entry::registry().build() };
     send(control, &greeting, &[own.as_fd()]).map_err(|error| ("sendmsg", error))?;
     Ok(application)
 }
 
 /// Forks templates until the application is gone.
 fn serve(control: &OwnedFd, application: OwnedFd) -> Result<Infallible, (&'static str, io::Error)> {
-    let mut templates: Vec<Ward> = Vec::new();
+    let mut templates: Vec<TemplateProcess> = Vec::new();
     loop {
         let ready: Vec<bool> = {
             let mut fds: Vec<PollFd<'_>> = [control, &application]
@@ -172,7 +173,7 @@ fn serve(control: &OwnedFd, application: OwnedFd) -> Result<Infallible, (&'stati
             // Workers that ended later than the template that would have reaped them.
             orphans::reap(|pid| templates.iter().any(|template| template.pid == pid));
         }
-        templates.iter_mut().for_each(Ward::check);
+        templates.iter_mut().for_each(TemplateProcess::check);
         if orphans {
             orphans::kill(|pid| templates.iter().any(|template| template.pid == pid));
         }
@@ -181,8 +182,8 @@ fn serve(control: &OwnedFd, application: OwnedFd) -> Result<Infallible, (&'stati
         }
         if ready[0] {
             match hear(control) {
-                Ok(Request::Fork(request, socket)) => templates.extend(fork_template(request, socket)),
-                Ok(Request::Watch(rules, listener)) => {
+                Ok(Request::ForkTemplate(request, socket)) => templates.extend(fork_template(request, socket)),
+                Ok(Request::Supervise(rules, listener)) => {
                     // From now on the application is hostile: whatever else it has to say is not heard.
                     watch(control, Supervisor::new(listener, rules), &application)
                 }
@@ -195,8 +196,8 @@ fn serve(control: &OwnedFd, application: OwnedFd) -> Result<Infallible, (&'stati
 
 /// What the application asks for.
 pub(crate) enum Request {
-    Fork(Fork, OwnedFd),
-    Watch(Rules, OwnedFd),
+    ForkTemplate(ForkTemplate, OwnedFd),
+    Supervise(Rules, OwnedFd),
     /// Nothing that this zygote knows.
     Unknown,
 }
@@ -208,17 +209,17 @@ pub(crate) fn hear(control: &OwnedFd) -> io::Result<Request> {
     if received.bytes == 0 {
         return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
     }
-    let asked = codec::decode::<Asked>(&buffer[..received.bytes]);
+    let asked = codec::decode::<ZygoteRequest>(&buffer[..received.bytes]);
     Ok(match (asked, received.descriptors.pop()) {
-        (Ok(Asked::Fork(fork)), Some(socket)) => Request::Fork(fork, socket),
-        (Ok(Asked::Watch(Watch(rules))), Some(listener)) => Request::Watch(rules, listener),
+        (Ok(ZygoteRequest::ForkTemplate(fork)), Some(socket)) => Request::ForkTemplate(fork, socket),
+        (Ok(ZygoteRequest::Supervise(Supervise(rules))), Some(listener)) => Request::Supervise(rules, listener),
         _ => Request::Unknown,
     })
 }
 
 /// Answers for an application that put itself under a profile, until it is gone, and does nothing else.
 fn watch(control: &OwnedFd, mut supervisor: Supervisor, application: &OwnedFd) -> ! {
-    let _ = sys::os::descriptors::send(control.as_fd(), WATCHING, &[]);
+    let _ = sys::os::descriptors::send(control.as_fd(), SUPERVISING, &[]);
     let _ = rustix::net::shutdown(control, rustix::net::Shutdown::Both);
     loop {
         let mut fds = [PollFd::new(application, PollFlags::IN), PollFd::new(supervisor.listener(), PollFlags::IN)];
@@ -233,9 +234,9 @@ fn watch(control: &OwnedFd, mut supervisor: Supervisor, application: &OwnedFd) -
 }
 
 /// The application is gone: nothing may stay behind.
-fn leave(mut templates: Vec<Ward>) -> ! {
+fn leave(mut templates: Vec<TemplateProcess>) -> ! {
     for template in &mut templates {
-        // A keeper ends what it keeps, and then itself: it is not to be ended before.
+        // A subreaper ends what it keeps, and then itself: it is not to be ended before.
         template.alive = None;
         if !template.is_orphaning() {
             let _ = rustix::process::pidfd_send_signal(&template.pidfd, Signal::KILL);
@@ -249,13 +250,13 @@ fn leave(mut templates: Vec<Ward>) -> ! {
 }
 
 /// A template, as its zygote keeps it.
-struct Ward {
+struct TemplateProcess {
     pidfd: OwnedFd,
     pid: Pid,
     questions: Questions,
-    family: Option<Family>,
-    /// Its keeper's word that the zygote lives, where a keeper stands in between: that is the process that the zygote knows then. Once this is
-    /// closed the keeper is about to end all that it keeps.
+    descendants: Option<DescendantRules>,
+    /// Its subreaper's word that the zygote lives, where a subreaper stands in between: that is the process that the zygote knows then. Once this is
+    /// closed the subreaper is about to end all that it keeps.
     alive: Option<OwnedFd>,
     /// Where it is said how it ended, of one that is careful: its own end of its control socket.
     told: Option<OwnedFd>,
@@ -270,29 +271,29 @@ enum Questions {
     Answered(Supervisor),
 }
 
-impl Ward {
+impl TemplateProcess {
     /// Its workers' programs, if they are counted.
-    fn counted(&self) -> Option<descendants::Family> {
-        let limit = self.family?.limit?;
-        // Beneath a keeper the template is one more.
+    fn counted(&self) -> Option<descendants::Descendants> {
+        let limit = self.descendants?.limit?;
+        // Beneath a subreaper the template is one more.
         let limit = limit.saturating_add(u64::from(self.is_orphaning()));
-        Some(descendants::Family { ancestor: self.pid, limit })
+        Some(descendants::Descendants { ancestor: self.pid, limit })
     }
 
     /// Ends what its workers started, if it is too much.
     fn check(&mut self) {
-        let Some(family) = self.counted() else { return };
+        let Some(descendants) = self.counted() else { return };
         if !self.is_orphaning() {
-            family.check();
-        } else if family.is_too_large() {
-            // The keeper ends them all at once, and the template and itself with them: what is killed one by one may grow faster than that.
+            descendants.check();
+        } else if descendants.is_too_large() {
+            // The subreaper ends them all at once, and the template and itself with them: what is killed one by one may grow faster than that.
             self.alive = None;
         }
     }
 
     /// What is left of its workers' programs, nothing but the zygote ends.
     fn is_orphaning(&self) -> bool {
-        self.family.is_some_and(|family| family.orphaned)
+        self.descendants.is_some_and(|descendants| descendants.orphaned)
     }
 
     /// What becomes readable when there is something to answer.
@@ -348,13 +349,14 @@ fn hear_watch(socket: &OwnedFd) -> io::Result<Option<Supervisor>> {
     if received.bytes == 0 {
         return Ok(None);
     }
-    let Watch(rules) = codec::decode(&buffer[..received.bytes]).map_err(|error| io::Error::other(error.to_string()))?;
+    let Supervise(rules) =
+        codec::decode(&buffer[..received.bytes]).map_err(|error| io::Error::other(error.to_string()))?;
     let listener = received.descriptors.pop().ok_or(io::ErrorKind::InvalidData)?;
     Ok(Some(Supervisor::new(listener, rules)))
 }
 
 /// Forks one template, which tells the application itself how it fares.
-fn fork_template(request: Fork, socket: OwnedFd) -> Option<Ward> {
+fn fork_template(request: ForkTemplate, socket: OwnedFd) -> Option<TemplateProcess> {
     let ids = Ids::current();
     let zygote = rustix::process::getpid();
     let (ours, theirs) = if request.asks {
@@ -377,13 +379,13 @@ fn fork_template(request: Fork, socket: OwnedFd) -> Option<Ward> {
     }
     let told = if request.careful { socket.try_clone().ok() } else { None };
     // What programs start may be many, and is counted here: whoever counts must not wait for them.
-    if request.family.is_some_and(|family| family.limit.is_some()) {
+    if request.descendants.is_some_and(|descendants| descendants.limit.is_some()) {
         signals::come_first();
     }
     // Where programs may be left behind, somebody stands in between whose end is theirs.
-    let orphaned = request.family.is_some_and(|family| family.orphaned);
-    let keeper = match orphaned.then(|| rustix::pipe::pipe_with(PipeFlags::CLOEXEC)).transpose() {
-        Ok(keeper) => keeper,
+    let orphaned = request.descendants.is_some_and(|descendants| descendants.orphaned);
+    let subreaper = match orphaned.then(|| rustix::pipe::pipe_with(PipeFlags::CLOEXEC)).transpose() {
+        Ok(subreaper) => subreaper,
         Err(errno) => {
             let _ = send(&socket, &Readiness::Refused(refusal(Layer::Hygiene, "pipe2", &errno.into())), &[]);
             return None;
@@ -392,7 +394,7 @@ fn fork_template(request: Fork, socket: OwnedFd) -> Option<Ward> {
     let side = if request.namespaces == 0 { spawn::fork() } else { spawn::fork_into(request.namespaces) };
     match side {
         Ok(Side::Child) => {
-            let _ = std::panic::catch_unwind(|| match keeper {
+            let _ = std::panic::catch_unwind(|| match subreaper {
                 Some((lives, alive)) => {
                     // Its last writer is to be the zygote.
                     drop(alive);
@@ -404,8 +406,15 @@ fn fork_template(request: Fork, socket: OwnedFd) -> Option<Ward> {
         }
         Ok(Side::Parent(pid)) => {
             if let Ok(pidfd) = rustix::process::pidfd_open(pid, PidfdFlags::empty()) {
-                let alive = keeper.map(|(_, alive)| alive);
-                return Some(Ward { pidfd, pid, questions: ours, family: request.family, alive, told });
+                let alive = subreaper.map(|(_, alive)| alive);
+                return Some(TemplateProcess {
+                    pidfd,
+                    pid,
+                    questions: ours,
+                    descendants: request.descendants,
+                    alive,
+                    told,
+                });
             }
             // Without a handle it could not be reaped later. The application sees the end of its socket.
             let _ = rustix::process::kill_process(pid, Signal::KILL);

@@ -11,7 +11,7 @@ use serde::ser::{Error, Serialize, Serializer};
 use self::elements::Elements;
 use self::output::Output;
 use super::shape::{Part, Shape};
-use super::{Aside, DEPTH_LIMIT, FREE_ELEMENTS, reserved, short_message};
+use super::{BlockSink, DEPTH_LIMIT, FREE_ELEMENTS, reserved, short_message};
 
 /// Appends `value` to `out`, which may become `cap` bytes long: what it holds already (a frame's header) counts.
 ///
@@ -24,9 +24,9 @@ pub(crate) fn encode<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>, cap: u
     encode_with(out, cap, None, |writer| writer.value(value)).map(drop)
 }
 
-/// The same for several values, some of whose bytes may go aside. Gives how many did.
+/// The same for several values, some of whose bytes may are sent out of band. Gives how many did.
 ///
-/// What went aside counts against the cap.
+/// What were sent out of band counts against the cap.
 ///
 /// # Errors
 ///
@@ -35,7 +35,7 @@ pub(crate) fn encode<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>, cap: u
 pub(crate) fn encode_with<'o>(
     out: &'o mut Vec<u8>,
     cap: u64,
-    aside: Option<&'o mut dyn Aside>,
+    aside: Option<&'o mut dyn BlockSink>,
     write: impl FnOnce(&mut Writer<'_>) -> Result<(), EncodeError>,
 ) -> Result<u64, EncodeError> {
     let mut writer = Writer { output: Output::new(out, cap, aside) };
@@ -99,9 +99,9 @@ pub enum EncodeError {
         /// Why it cannot be sent.
         problem: Box<EncodeError>,
     },
-    /// There is no memory to put a block aside in.
+    /// There is no memory to put a block out of band in.
     #[error("a block of bytes cannot be put in shared memory: {0}")]
-    Aside(String),
+    BlockSink(String),
 }
 
 impl EncodeError {
@@ -109,7 +109,7 @@ impl EncodeError {
     #[cold]
     pub(crate) fn of(self, whole: &str, type_name: &str) -> Self {
         match self {
-            Self::TooLarge { .. } | Self::Aside(_) | Self::In { .. } => self,
+            Self::TooLarge { .. } | Self::BlockSink(_) | Self::In { .. } => self,
             problem => Self::In { whole: format!("{whole} (`{type_name}`)"), problem: Box::new(problem) },
         }
     }

@@ -4,7 +4,7 @@
 //! wrote them by hand. The bytes have no types that would show it, so the names and shapes are compared. Nothing here keeps out a hostile
 //! peer, who can write whatever agrees: it keeps an honest one from being misunderstood.
 
-/// The name of a field or a variant, as it crosses: some bits of a hash of it.
+/// The name of a field or a variant, as it is sent: some bits of a hash of it.
 ///
 /// Of two halves that disagree, one in 65,536 does not see it.
 pub(super) type NameMark = u16;
@@ -85,7 +85,7 @@ impl Shape {
         self.0 = (self.0.rotate_left(5) ^ part).wrapping_mul(FACTOR);
     }
 
-    /// What crosses of it. Begins anew.
+    /// What is sent of it. Begins anew.
     #[inline]
     pub(super) fn seal(&mut self) -> [u8; SEAL_BYTES] {
         let seal = ((self.0 >> 32) as u32).to_le_bytes();

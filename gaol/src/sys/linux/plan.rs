@@ -54,7 +54,7 @@ impl Plan {
     }
 
     /// Whether much of it can be entered before its paths are known.
-    pub(crate) fn has_groundwork(&self) -> bool {
+    pub(crate) fn can_be_prewarmed(&self) -> bool {
         self.has_private_root() && !self.sees_everything() && !self.runs_programs()
     }
 
@@ -78,7 +78,7 @@ impl Plan {
     }
 
     /// How many threads and processes there may be together, where programs may be run.
-    pub(crate) fn family_limit(&self) -> Option<u64> {
+    pub(crate) fn descendant_limit(&self) -> Option<u64> {
         self.threads.filter(|_| self.runs_programs() && self.layers.has(Layer::Limits))
     }
 

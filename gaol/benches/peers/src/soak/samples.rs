@@ -69,9 +69,9 @@ impl Sample {
     /// Looks, once there is one zygote, and each template has a spare and nobody else.
     pub(crate) fn take() -> Result<Self, String> {
         let own = std::process::id();
-        let family = processes::idle_family(own, TEMPLATES, acts::call_each)?;
+        let descendants = processes::idle_family(own, TEMPLATES, acts::call_each)?;
         let (zygotes, templates): (Vec<_>, Vec<_>) =
-            family.iter().filter(|process| process.depth <= 2).partition(|process| process.depth == 1);
+            descendants.iter().filter(|process| process.depth <= 2).partition(|process| process.depth == 1);
         let sum = |of: &[&Process], what: fn(u32) -> Result<u64, String>| -> Option<u64> {
             of.iter().map(|process| what(process.pid).ok()).sum()
         };
@@ -79,7 +79,7 @@ impl Sample {
             descriptors: processes::descriptors(own)?,
             descriptors_of_zygote: sum(&zygotes, processes::descriptors),
             descriptors_of_templates: sum(&templates, processes::descriptors),
-            processes: family.len() as u64,
+            processes: descendants.len() as u64,
             mounts: mounts()?,
             memory: processes::anonymous(own)?,
             memory_of_zygote: sum(&zygotes, processes::anonymous),

@@ -8,7 +8,7 @@ use serde::ser::{Error, Serialize};
 use super::EncodeError;
 use crate::error::remedy_for;
 use crate::protocol::codec::shape::Shape;
-use crate::protocol::codec::{Aside, BLOCK, FREE_ELEMENTS, shape};
+use crate::protocol::codec::{BLOCK, BlockSink, FREE_ELEMENTS, shape};
 
 /// The capacity to start from, so that a short value allocates once.
 const SMALLEST_GROWTH: usize = 64;
@@ -22,7 +22,7 @@ pub(super) struct Output<'o> {
     /// Elements declared so far.
     elements: u64,
     /// Where long blocks go, if not among the bytes.
-    aside: Option<&'o mut dyn Aside>,
+    aside: Option<&'o mut dyn BlockSink>,
     /// Bytes that went there.
     put_aside: u64,
     /// What the value that is being written looks like so far.
@@ -33,7 +33,7 @@ pub(super) struct Output<'o> {
 
 impl<'o> Output<'o> {
     /// An output that ends at `cap` bytes, or is full.
-    pub(super) fn new(bytes: &'o mut Vec<u8>, cap: u64, aside: Option<&'o mut dyn Aside>) -> Self {
+    pub(super) fn new(bytes: &'o mut Vec<u8>, cap: u64, aside: Option<&'o mut dyn BlockSink>) -> Self {
         let start = bytes.len();
         let longest = usize::try_from(cap).unwrap_or(usize::MAX).max(start);
         let postcard = postcard::Serializer { output: CappedBytes { bytes, longest } };
@@ -54,7 +54,7 @@ impl<'o> Output<'o> {
         // It counts against the same cap.
         self.postcard.output.longest -= block.len();
         self.put_aside += length;
-        aside.put(block, width).map_err(|error| EncodeError::Aside(format!("{error}{}", remedy_for(&error))))
+        aside.put(block, width).map_err(|error| EncodeError::BlockSink(format!("{error}{}", remedy_for(&error))))
     }
 
     /// Writes bytes as they are.
@@ -70,7 +70,7 @@ impl<'o> Output<'o> {
         self.raw(&shape::mark(name).to_le_bytes())
     }
 
-    /// Ends a message, and gives how many bytes went aside. Of one that could not be written nothing is left.
+    /// Ends a message, and gives how many bytes were sent out of band. Of one that could not be written nothing is left.
     pub(super) fn end(self, written: Result<(), EncodeError>) -> Result<u64, EncodeError> {
         let whole = written.and_then(|()| self.check_elements());
         if whole.is_err() {

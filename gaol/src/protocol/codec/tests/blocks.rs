@@ -1,4 +1,4 @@
-//! Blocks that go aside: in order, counted against the cap, and looked for where they were put.
+//! Blocks that are sent out of band: in order, counted against the cap, and looked for where they were put.
 
 use std::io::{self, ErrorKind};
 
@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::ByteString;
 use crate::protocol::codec::encode::encode_with;
-use crate::protocol::codec::{Aside, BLOCK, Budget, DecodeError, EncodeError, Reader, Set};
+use crate::protocol::codec::{BLOCK, BlockSink, Budget, DecodeError, EncodeError, Reader, Set};
 use crate::sys::os::numbers::Numbers;
 
-/// Bytes that are kept aside, and what was read of them.
+/// Bytes that are kept out of band, and what was read of them.
 #[derive(Debug, Default)]
 struct Pile {
     bytes: Vec<u8>,
@@ -17,7 +17,7 @@ struct Pile {
     full: bool,
 }
 
-impl Aside for Pile {
+impl BlockSink for Pile {
     fn put(&mut self, block: &[u8], _width: usize) -> io::Result<()> {
         if self.full {
             return Err(ErrorKind::StorageFull.into());
@@ -41,7 +41,7 @@ impl Set for Pile {
     }
 }
 
-/// A value as bytes, and what went aside.
+/// A value as bytes, and what were sent out of band.
 fn encoded<T: Serialize>(value: &T, cap: u64) -> Result<(Vec<u8>, Pile), EncodeError> {
     let (mut bytes, mut pile) = (Vec::new(), Pile::default());
     let aside = encode_with(&mut bytes, cap, Some(&mut pile), |writer| writer.value(value))?;
@@ -96,7 +96,7 @@ fn what_is_aside_counts_against_the_cap() {
 fn an_aside_that_is_full_is_an_error() {
     let (mut bytes, mut pile) = (vec![1], Pile { full: true, ..Pile::default() });
     let result = encode_with(&mut bytes, u64::MAX, Some(&mut pile), |writer| writer.block(&[7; BLOCK], 1));
-    assert_eq!(result, Err(EncodeError::Aside("no storage space".to_owned())));
+    assert_eq!(result, Err(EncodeError::BlockSink("no storage space".to_owned())));
     assert_eq!(bytes, [1]);
 }
 
@@ -110,13 +110,13 @@ fn lengths_that_are_lies_are_refused_before_memory_is_had() {
         (u64::MAX, BLOCK, DecodeError::Truncated),
         (BLOCK as u64, BLOCK + 1, DecodeError::Trailing),
         (0, 1, DecodeError::Trailing),
-        // Too short to be aside, where it is.
+        // Too short to be out of band, where it is.
         (BLOCK as u64 - 1, BLOCK - 1, DecodeError::Truncated),
     ] {
         let mut pile = Pile { bytes: vec![7; there], ..Pile::default() };
         assert_eq!(decoded::<ByteString>(&length(declared), &mut pile), Err(expected), "{declared} of {there}");
     }
-    // Long enough to be aside, and in the frame.
+    // Long enough to be out of band, and in the frame.
     let bytes = [length(BLOCK as u64), vec![7; BLOCK]].concat();
     assert_eq!(decoded::<ByteString>(&bytes, &mut Pile::default()), Err(DecodeError::Truncated));
 }

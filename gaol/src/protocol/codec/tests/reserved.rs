@@ -10,7 +10,7 @@ use super::{encoded, try_encode};
 use crate::protocol::codec::reserved::{NAME, answer, ask, is_answered};
 use crate::protocol::codec::{DEPTH_LIMIT, DecodeError, EncodeError, decode};
 
-/// A number that crosses under the reserved name, or under another.
+/// A number that is sent under the reserved name, or under another.
 #[derive(Debug, PartialEq)]
 struct Asking<const RESERVED: bool>(u32);
 

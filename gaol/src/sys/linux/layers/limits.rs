@@ -36,7 +36,7 @@ pub(crate) fn enter(plan: &Plan, usage: Usage) -> Result<(), Refusal> {
     // No lower one is kept for it: at zero that program would be started.
     let held = rustix::process::getrlimit(Resource::Core);
     set(Resource::Core, least(Some(core), held.maximum), "setrlimit(RLIMIT_CORE)")?;
-    if let Some(limit) = plan.family_limit()
+    if let Some(limit) = plan.descendant_limit()
         && plan.has_private_root()
         && counts_by_namespace()
     {
@@ -85,7 +85,9 @@ pub(crate) fn bound_process_ids(plan: &Plan) {
     /// What a namespace of its own begins with. Before there was one for each, the number was the whole system's.
     const OF_A_NEW_NAMESPACE: &str = "4194304\n";
     const PATH: &str = "/proc/sys/kernel/pid_max";
-    let Some(limit) = plan.family_limit().filter(|_| plan.has_private_root() && release() >= (6, 14)) else { return };
+    let Some(limit) = plan.descendant_limit().filter(|_| plan.has_private_root() && release() >= (6, 14)) else {
+        return;
+    };
     if std::fs::read_to_string(PATH).is_ok_and(|number| number == OF_A_NEW_NAMESPACE) {
         // The first process is one more, and the number is the first that is not given out.
         let _ = std::fs::write(PATH, limit.saturating_add(RESERVED + 2).min(4_194_304).to_string());
@@ -119,7 +121,7 @@ pub(crate) fn threads_of_system() -> Option<u64> {
 /// The kernel counts all processes of the user then, wherever they are, so there is room for those that come while the program runs.
 pub(crate) fn bound_user(plan: &Plan, threads_of_system: Option<u64>) -> Result<(), Refusal> {
     const ROOM: u64 = 512;
-    let limit = plan.family_limit().filter(|_| !plan.has_private_root()).zip(threads_of_system);
+    let limit = plan.descendant_limit().filter(|_| !plan.has_private_root()).zip(threads_of_system);
     let limit = limit.map(|(limit, others)| limit.saturating_add(others).saturating_add(ROOM));
     lower(plan, Resource::Nproc, limit, "setrlimit(RLIMIT_NPROC)")
 }

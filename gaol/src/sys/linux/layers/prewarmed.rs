@@ -17,7 +17,7 @@ use crate::sys::plan::{Plan, Reason, Refusal};
 use crate::sys::{answer_traps, enter_filter, own_refusal, refusal, shape};
 
 /// A process that has begun to enter the layers of a plan.
-pub(crate) struct Groundwork {
+pub(crate) struct Prewarmed {
     /// The plan, but for its paths.
     frame: Plan,
     /// What the process had.
@@ -28,7 +28,7 @@ pub(crate) struct Groundwork {
     filter: Option<(Shape, BpfProgram)>,
 }
 
-impl Groundwork {
+impl Prewarmed {
     /// Lays it for a plan like this one, with whatever paths. This cannot be undone.
     ///
     /// # Errors

@@ -81,8 +81,8 @@ fn connect(plan: &Plan) -> Result<(), Refusal> {
 
 /// Makes a socket of a family that the profile does not have.
 fn make_socket(plan: &Plan) -> Result<(), Refusal> {
-    let family = if plan.network.is_empty() { AddressFamily::INET } else { AddressFamily::NETLINK };
-    match rustix::net::socket(family, SocketType::RAW, None) {
+    let descendants = if plan.network.is_empty() { AddressFamily::INET } else { AddressFamily::NETLINK };
+    match rustix::net::socket(descendants, SocketType::RAW, None) {
         Err(Errno::AFNOSUPPORT) => Ok(()),
         Err(errno) => Err(flew(Layer::Seccomp, "socket", errno)),
         Ok(_) => Err(flown(Layer::Seccomp, "socket")),

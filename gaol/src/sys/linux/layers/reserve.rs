@@ -94,7 +94,7 @@ fn look() -> io::Result<Reserve> {
     let mut mappings = mappings()?;
     if mappings.iter().any(|mapping| mapping.path.is_empty() && mapping.ready() > LARGE) && lets_itself_be_drained() {
         allocator::give_back();
-        keep_room()?;
+        keep_headroom()?;
         mappings = self::mappings()?;
     }
     let tables: Vec<Range<u64>> = mappings.iter().filter(|mapping| mapping.is_table()).map(Mapping::range).collect();
@@ -123,7 +123,7 @@ fn lets_itself_be_drained() -> bool {
 }
 
 /// Keeps the allocator from reserving as much again. The limit of a profile takes the place of this one.
-fn keep_room() -> io::Result<()> {
+fn keep_headroom() -> io::Result<()> {
     let held = rustix::process::getrlimit(Resource::Data);
     let room = limits::usage()?.data.saturating_add(ROOM);
     let current = held.current.map_or(room, |current| current.min(room));

@@ -40,7 +40,7 @@ pub(crate) enum Gate {
     /// It may not.
     Closed,
     /// The filter's listener is asked each time.
-    Asked,
+    ZygoteRequest,
     /// It may.
     Open,
 }
@@ -82,7 +82,7 @@ pub(crate) struct Shape {
 impl Shape {
     /// Whether its filter has a listener.
     pub(crate) fn asks(&self) -> bool {
-        self.threads == Gate::Asked || self.listen == Gate::Asked
+        self.threads == Gate::ZygoteRequest || self.listen == Gate::ZygoteRequest
     }
 }
 

@@ -86,22 +86,22 @@ impl SharedWriter {
 
 /// Shared memory of one worker, which both sides write and read, in turn. Its size is sealed.
 #[derive(Clone, Debug)]
-pub(crate) struct Lane {
+pub(crate) struct PrefaultedBuffer {
     memory: Arc<File>,
     size: u64,
 }
 
-impl Lane {
-    /// Memory for a lane.
+impl PrefaultedBuffer {
+    /// Memory for a prefaulted buffer.
     ///
     /// # Errors
     ///
     /// The kernel's: EMFILE, ENOMEM.
     pub(crate) fn make(size: u64) -> io::Result<OwnedFd> {
-        sized(c"gaol-lane", size)
+        sized(c"gaol-buffer", size)
     }
 
-    /// Has the kernel find the pages of memory for a lane, by writing zeros over zeros. (fallocate(2) is refused in a sandbox.)
+    /// Has the kernel find the pages of memory for a prefaulted buffer, by writing zeros over zeros. (fallocate(2) is refused in a sandbox.)
     ///
     /// Whoever knows of it already would lose what they have written.
     ///

@@ -115,8 +115,8 @@ mod tests {
 
     #[test]
     fn refuses_a_line_without_a_name() {
-        let blank = [b"#!".as_slice(), &[b' '; 300]].concat();
-        for start in [&b"#!"[..], b"#!\n", b"#! \t \n", b"#!\n/bin/sh\n", b"#!\0/bin/sh\n", &blank] {
+        let prewarmed = [b"#!".as_slice(), &[b' '; 300]].concat();
+        for start in [&b"#!"[..], b"#!\n", b"#! \t \n", b"#!\n/bin/sh\n", b"#!\0/bin/sh\n", &prewarmed] {
             assert!(matches!(first_line(start), Err(ProgramProblem::NoInterpreter)), "{start:?}");
         }
         for start in [&b""[..], b"#", b" #!/bin/sh\n", b"/bin/sh\n"] {

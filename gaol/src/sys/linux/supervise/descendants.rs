@@ -10,20 +10,20 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
 
-pub(crate) use self::clock::FamilyClock;
+pub(crate) use self::clock::DescendantClock;
 
 /// How often a family is looked at. A fork takes a tenth of a millisecond, so that one that got out of hand has grown by some hundreds.
 pub(crate) const INTERVAL: Duration = Duration::from_millis(10);
 
 /// A process whose descendants are counted: gaol's own, and the reaper of its orphans.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Family {
+pub(crate) struct Descendants {
     pub(crate) ancestor: Pid,
     /// Threads and processes together, the ancestor not counted.
     pub(crate) limit: u64,
 }
 
-impl Family {
+impl Descendants {
     /// Ends the descendants if there are too many.
     pub(crate) fn check(self) {
         if self.is_too_large() {

@@ -9,7 +9,7 @@
 //! registers, which the sleeping thread cannot change, and the filter looked at them before it asked.
 //!
 //! Processes are not asked about. A signal that comes before the question is read makes the call fail with EINTR, which fork(2) never
-//! does and shells do not expect: see [`family`](crate::sys::supervise::descendants).
+//! does and shells do not expect: see [`descendants`](crate::sys::supervise::descendants).
 //!
 //! # Safety
 //!
@@ -26,7 +26,7 @@ use rustix::net::SocketType;
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags};
 use seccompiler::BpfProgram;
 
-use crate::sys::supervise::in_flight::Crowd;
+use crate::sys::supervise::in_flight::InFlightThreads;
 
 /// Installs a filter whose questions are put to the descriptor that is returned. This cannot be undone.
 ///
@@ -67,12 +67,12 @@ pub(crate) struct Supervisor {
     listener: OwnedFd,
     rules: Rules,
     /// The processes with threads that were let go on and may not show in the count yet.
-    crowds: BTreeMap<u32, Crowd>,
+    in_flight: BTreeMap<u32, InFlightThreads>,
 }
 
 impl Supervisor {
     pub(crate) fn new(listener: OwnedFd, rules: Rules) -> Self {
-        Self { listener, rules, crowds: BTreeMap::new() }
+        Self { listener, rules, in_flight: BTreeMap::new() }
     }
 
     /// Whether it sees what it is to count, of which `process` is an example. Where `/proc` hides processes from their own user it does not.
@@ -148,11 +148,11 @@ impl Supervisor {
             return false;
         }
         // Of whom nobody is on the way, nothing has to be remembered.
-        self.crowds.retain(|_, crowd| crowd.has_somebody_on_the_way());
-        let crowd = self.crowds.entry(group).or_insert_with(|| Crowd::new(&counted));
-        let allowed = counted.len() as u64 + crowd.coming(thread, &counted) < limit;
+        self.in_flight.retain(|_, in_flight| in_flight.is_any_pending());
+        let in_flight = self.in_flight.entry(group).or_insert_with(|| InFlightThreads::new(&counted));
+        let allowed = counted.len() as u64 + in_flight.pending(thread, &counted) < limit;
         if allowed {
-            crowd.let_go_on(thread);
+            in_flight.permit(thread);
         }
         allowed
     }

@@ -143,8 +143,8 @@ fn a_filter_asks_at_its_gates_and_nowhere_else() {
                 _ => Gate::Closed,
             };
             let decision = decision(&template[0], number);
-            assert_eq!(asks(decision), gate == Gate::Asked, "{name} under {shape:?}");
-            if gate != Gate::Asked {
+            assert_eq!(asks(decision), gate == Gate::ZygoteRequest, "{name} under {shape:?}");
+            if gate != Gate::ZygoteRequest {
                 continue;
             }
             for call in corpus.of(number) {

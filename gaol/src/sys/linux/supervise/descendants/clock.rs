@@ -17,14 +17,14 @@ const LOOKS: u32 = 3;
 
 /// What the descendants of a process have used.
 #[derive(Debug)]
-pub(crate) struct FamilyClock {
+pub(crate) struct DescendantClock {
     ancestor: Pid,
     /// The last sum, in ticks, and what was missing in one after it.
     last: u64,
     lost: u64,
 }
 
-impl FamilyClock {
+impl DescendantClock {
     pub(crate) fn of(ancestor: Pid) -> Self {
         Self { ancestor, last: sum(ancestor), lost: 0 }
     }

@@ -42,7 +42,7 @@ fn names_whom_it_sends_to(shape: &Watched) -> bool {
 
 /// Whether somebody must look at the process before a socket of it listens. Within a sandbox that asks nobody, the outer one may ask.
 fn lets_others_look(shape: &Watched) -> bool {
-    !shape.exec() && (shape.listen() == Gate::Asked || shape.listen() == Gate::Open && shape.narrows())
+    !shape.exec() && (shape.listen() == Gate::ZygoteRequest || shape.listen() == Gate::Open && shape.narrows())
 }
 
 /// What the worker's own filter takes away.
@@ -111,7 +111,7 @@ pub(super) fn in_template(shape: &Watched, call: &Call) -> Answer {
     // A new thread, and where programs may be run a new process.
     let one_more = || match shape.threads() {
         Gate::Closed => Answer::Errno(EAGAIN),
-        Gate::Asked => Answer::Ask,
+        Gate::ZygoteRequest => Answer::Ask,
         Gate::Open => Answer::Allow,
     };
 
@@ -360,8 +360,8 @@ pub(super) fn in_template(shape: &Watched, call: &Call) -> Answer {
         "listen" => match shape.listen() {
             Gate::Closed => refused(shape, EPERM),
             // The handler lets others look, and asks in words of its own; a program has none.
-            Gate::Asked if shape.exec() || low(2) == 0x6761_6F6C => Answer::Ask,
-            Gate::Asked => Answer::Trap,
+            Gate::ZygoteRequest if shape.exec() || low(2) == 0x6761_6F6C => Answer::Ask,
+            Gate::ZygoteRequest => Answer::Trap,
             Gate::Open => Answer::Allow,
         },
         // From what listens already, for there is no way to have it listen.

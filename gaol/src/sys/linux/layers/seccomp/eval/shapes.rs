@@ -7,7 +7,7 @@ use crate::profile::Violation;
 pub(super) fn shapes() -> Vec<Shape> {
     let mut shapes = Vec::new();
     for paths in [Paths::None, Paths::Visible, Paths::Judged] {
-        for (threads, listen) in pairs_of(&[Gate::Closed, Gate::Asked, Gate::Open]) {
+        for (threads, listen) in pairs_of(&[Gate::Closed, Gate::ZygoteRequest, Gate::Open]) {
             for bits in 0..1 << 10 {
                 let bit = |index: u32| bits >> index & 1 != 0;
                 let shape = Shape {
@@ -57,7 +57,8 @@ pub(super) fn few_shapes() -> Vec<Shape> {
     let mut shapes = shapes();
     shapes.retain(|shape| {
         let plain = shape.write == shape.tcp && shape.private_root == (shape.threads == Gate::Open);
-        let typical = shape.paths == Paths::Visible && shape.threads == Gate::Asked && shape.write && !shape.tcp;
+        let typical =
+            shape.paths == Paths::Visible && shape.threads == Gate::ZygoteRequest && shape.write && !shape.tcp;
         shape.violation == Violation::Deny
             && match extras(shape) {
                 0 => plain,

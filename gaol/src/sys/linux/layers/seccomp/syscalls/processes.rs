@@ -68,7 +68,7 @@ pub(super) fn list(table: &mut Table, shape: &Shape) {
 fn starting(table: &mut Table, shape: &Shape) {
     let one_more = match shape.threads {
         Gate::Closed => Answer(EAGAIN),
-        Gate::Asked => Ask,
+        Gate::ZygoteRequest => Ask,
         Gate::Open => Allow,
     };
     // A template forks its workers. Where a worker may not, its own filter says so.

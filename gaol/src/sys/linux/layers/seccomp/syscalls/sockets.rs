@@ -24,7 +24,7 @@ pub(crate) const BY_HANDLER: u32 = 0x6761_6F6C;
 
 /// Whether the process may let others look at it, and be looked at no more. A filter that asks may lie beneath one that need not.
 pub(crate) fn shows_itself(shape: &Shape) -> bool {
-    !shape.exec && (shape.listen == Gate::Asked || shape.narrows && shape.listen == Gate::Open)
+    !shape.exec && (shape.listen == Gate::ZygoteRequest || shape.narrows && shape.listen == Gate::Open)
 }
 
 /// Whether a message may say whom it is for.

@@ -14,7 +14,7 @@ use crate::sys::layers::seccomp::{Gate, Shape};
 pub(crate) fn worker(shape: &Shape, pid: u32) -> Table {
     let mut table = Table::default();
     if shape.exec {
-        family(&mut table, shape);
+        descendants(&mut table, shape);
     } else {
         single(&mut table, shape, pid);
     }
@@ -69,7 +69,7 @@ fn single(table: &mut Table, shape: &Shape, pid: u32) {
 }
 
 /// A worker that runs programs, and everything that it starts: the filter goes with them, and none has a known id.
-fn family(table: &mut Table, shape: &Shape) {
+fn descendants(table: &mut Table, shape: &Shape) {
     let itself = || argument(0).is(0);
     let mut limits = vec![when([itself(), argument(2).is_zero()], Allow)];
     if shape.narrows {
@@ -89,7 +89,7 @@ fn family(table: &mut Table, shape: &Shape) {
     }
 }
 
-/// The limits that a narrower profile lowers; the kernel raises none above what it was lowered to. Not RLIMIT_CORE: see [`family`].
+/// The limits that a narrower profile lowers; the kernel raises none above what it was lowered to. Not RLIMIT_CORE: see [`descendants`].
 fn narrower_limits() -> Condition {
     argument(1).one_of(&[
         0, // RLIMIT_CPU
