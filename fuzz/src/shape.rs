@@ -69,7 +69,7 @@ pub enum Value {
     Variant(u32, Box<Value>),
 }
 
-/// The names of fields and variants. serde wants them for ever; the codec reads none of them.
+/// The names of fields and variants. serde wants them for ever.
 const NAMES: [&str; MOST] = ["a", "b", "c", "d", "e", "f"];
 const MOST: usize = 6;
 
@@ -384,6 +384,22 @@ impl<'a> Seed<'a> {
     fn of(self, shape: &'a Shape) -> Self {
         Self { root: self.root, shape }
     }
+
+    /// The fields of a struct by their names, as a derived `Deserialize` reads them.
+    fn named_fields<'de, A: MapAccess<'de>>(
+        self,
+        shapes: &'a [Shape],
+        mut entries: A,
+    ) -> std::result::Result<Value, A::Error> {
+        let mut values: Vec<Option<Value>> = shapes.iter().map(|_| None).collect();
+        while let Some(name) = entries.next_key::<&str>()? {
+            let at = NAMES[..shapes.len()].iter().position(|known| *known == name);
+            let at = at.ok_or_else(|| serde::de::Error::custom("there is no such field"))?;
+            values[at] = Some(entries.next_value_seed(self.of(&shapes[at]))?);
+        }
+        let missing = || serde::de::Error::custom("a field is missing");
+        values.into_iter().collect::<Option<_>>().map(Value::Many).ok_or_else(missing)
+    }
 }
 
 impl<'de> DeserializeSeed<'de> for Seed<'_> {
@@ -530,7 +546,11 @@ impl<'de> Visitor<'de> for Seed<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> std::result::Result<Value, A::Error> {
-        let Shape::Map(key, value) = self.shape else { unreachable!("only a map is asked for one") };
+        let (key, value) = match self.shape {
+            Shape::Map(key, value) => (key, value),
+            Shape::Struct(shapes) => return self.named_fields(shapes, entries),
+            _ => unreachable!("only a map, and a struct, is asked for one"),
+        };
         let mut map = Vec::with_capacity(entries.size_hint().unwrap_or(0));
         while let Some(entry) = entries.next_entry_seed(self.of(key), self.of(value))? {
             map.push(entry);
