@@ -49,7 +49,7 @@ fn header(input: &mut Unstructured<'_>) -> Result<()> {
 /// A header of any numbers.
 fn some_header(input: &mut Unstructured<'_>) -> Result<Header> {
     Ok(Header {
-        kind: input.int_in_range(0..=10)?,
+        kind: input.int_in_range(0..=fuzz::KINDS.end() + 1)?,
         nonce: damage::number(input)?,
         entry: damage::number(input)?,
         length: damage::number(input)?,

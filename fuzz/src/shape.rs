@@ -6,7 +6,10 @@ use std::rc::Rc;
 
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use serde::de::{DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor};
-use serde::ser::{SerializeMap, SerializeSeq, SerializeTuple, Serializer};
+use serde::ser::{
+    SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple, SerializeTupleVariant,
+    Serializer,
+};
 use serde::{Deserialize, Serialize};
 
 /// A type.
@@ -257,32 +260,6 @@ impl<'a> Typed<'a> {
     fn inner(&self, shape: &'a Shape, value: &'a Value) -> Self {
         Self { root: self.root, shape, value }
     }
-
-    fn many<S: Serializer>(
-        &self,
-        shapes: &'a [Shape],
-        values: &'a [Value],
-        to: S,
-    ) -> std::result::Result<S::Ok, S::Error> {
-        let mut tuple = to.serialize_tuple(values.len())?;
-        for (shape, value) in shapes.iter().zip(values) {
-            tuple.serialize_element(&self.inner(shape, value))?;
-        }
-        tuple.end()
-    }
-}
-
-/// The fields of a tuple or a struct as one value.
-struct Fields<'a> {
-    typed: Typed<'a>,
-    shapes: &'a [Shape],
-    values: &'a [Value],
-}
-
-impl Serialize for Fields<'_> {
-    fn serialize<S: Serializer>(&self, to: S) -> std::result::Result<S::Ok, S::Error> {
-        self.typed.many(self.shapes, self.values, to)
-    }
 }
 
 impl Serialize for Typed<'_> {
@@ -324,17 +301,39 @@ impl Serialize for Typed<'_> {
                 }
                 map.end()
             }
-            (Shape::Tuple(shapes) | Shape::Struct(shapes), Value::Many(values)) => self.many(shapes, values, to),
+            (Shape::Tuple(shapes), Value::Many(values)) => {
+                let mut tuple = to.serialize_tuple(values.len())?;
+                for (shape, value) in shapes.iter().zip(values) {
+                    tuple.serialize_element(&self.inner(shape, value))?;
+                }
+                tuple.end()
+            }
+            (Shape::Struct(shapes), Value::Many(values)) => {
+                let mut fields = to.serialize_struct("S", values.len())?;
+                for ((name, shape), value) in NAMES.into_iter().zip(shapes).zip(values) {
+                    fields.serialize_field(name, &self.inner(shape, value))?;
+                }
+                fields.end()
+            }
             (Shape::Enum(variants), Value::Variant(index, content)) => {
                 let name = NAMES[*index as usize];
                 match (&variants[*index as usize], &**content) {
                     (Variant::Newtype(shape), value) => {
                         to.serialize_newtype_variant("E", *index, name, &self.inner(shape, value))
                     }
-                    (Variant::Tuple(shapes) | Variant::Struct(shapes), Value::Many(values)) => {
-                        // A newtype around the fields is the same bytes, and one level more on both sides.
-                        let fields = Fields { typed: self.inner(self.shape, self.value), shapes, values };
-                        to.serialize_newtype_variant("E", *index, name, &fields)
+                    (Variant::Tuple(shapes), Value::Many(values)) => {
+                        let mut tuple = to.serialize_tuple_variant("E", *index, name, values.len())?;
+                        for (shape, value) in shapes.iter().zip(values) {
+                            tuple.serialize_field(&self.inner(shape, value))?;
+                        }
+                        tuple.end()
+                    }
+                    (Variant::Struct(shapes), Value::Many(values)) => {
+                        let mut fields = to.serialize_struct_variant("E", *index, name, values.len())?;
+                        for ((name, shape), value) in NAMES.into_iter().zip(shapes).zip(values) {
+                            fields.serialize_field(name, &self.inner(shape, value))?;
+                        }
+                        fields.end()
                     }
                     _ => to.serialize_unit_variant("E", *index, name),
                 }
@@ -392,13 +391,41 @@ impl<'a> Seed<'a> {
         mut entries: A,
     ) -> std::result::Result<Value, A::Error> {
         let mut values: Vec<Option<Value>> = shapes.iter().map(|_| None).collect();
-        while let Some(name) = entries.next_key::<&str>()? {
-            let at = NAMES[..shapes.len()].iter().position(|known| *known == name);
-            let at = at.ok_or_else(|| serde::de::Error::custom("there is no such field"))?;
-            values[at] = Some(entries.next_value_seed(self.of(&shapes[at]))?);
+        while let Some(Place(place)) = entries.next_key()? {
+            let unknown = || serde::de::Error::custom("there is no such field");
+            let shape = shapes.get(place as usize).ok_or_else(unknown)?;
+            values[place as usize] = Some(entries.next_value_seed(self.of(shape))?);
         }
         let missing = || serde::de::Error::custom("a field is missing");
         values.into_iter().collect::<Option<_>>().map(Value::Many).ok_or_else(missing)
+    }
+}
+
+/// Which field or variant it is, told by its number or by its name, as a derived `Deserialize` takes either.
+struct Place(u32);
+
+impl<'de> Deserialize<'de> for Place {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> std::result::Result<Self, D::Error> {
+        struct Named;
+
+        impl Visitor<'_> for Named {
+            type Value = Place;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a name or its number")
+            }
+
+            fn visit_u64<E: serde::de::Error>(self, value: u64) -> std::result::Result<Place, E> {
+                u32::try_from(value).map(Place).map_err(E::custom)
+            }
+
+            fn visit_str<E: serde::de::Error>(self, value: &str) -> std::result::Result<Place, E> {
+                let place = NAMES.iter().position(|name| *name == value);
+                place.map(|place| Place(place as u32)).ok_or_else(|| E::custom("it is not a name"))
+            }
+        }
+
+        from.deserialize_identifier(Named)
     }
 }
 
@@ -560,18 +587,18 @@ impl<'de> Visitor<'de> for Seed<'_> {
 
     fn visit_enum<A: EnumAccess<'de>>(self, data: A) -> std::result::Result<Value, A::Error> {
         let Shape::Enum(variants) = self.shape else { unreachable!("only an enum is asked for one") };
-        let (index, content) = data.variant::<u32>()?;
+        let (Place(index), content) = data.variant()?;
         let unknown = || serde::de::Error::custom("there is no such variant");
         let value = match variants.get(index as usize).ok_or_else(unknown)? {
             Variant::Unit => content.unit_variant().map(|()| Value::Unit)?,
             Variant::Newtype(shape) => content.newtype_variant_seed(self.of(shape))?,
             Variant::Tuple(shapes) => {
                 let shape = Shape::Tuple(shapes.clone());
-                content.newtype_variant_seed(Seed { root: self.root, shape: &shape })?
+                content.tuple_variant(shapes.len(), Seed { root: self.root, shape: &shape })?
             }
             Variant::Struct(shapes) => {
                 let shape = Shape::Struct(shapes.clone());
-                content.newtype_variant_seed(Seed { root: self.root, shape: &shape })?
+                content.struct_variant(&NAMES[..shapes.len()], Seed { root: self.root, shape: &shape })?
             }
         };
         Ok(Value::Variant(index, Box::new(value)))

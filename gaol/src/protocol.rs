@@ -40,22 +40,23 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
+    /// Every kind, in the order of their numbers.
+    pub(crate) const ALL: [Self; 11] = [
+        Self::Call,
+        Self::Returned,
+        Self::Failed,
+        Self::FailedInWords,
+        Self::Panicked,
+        Self::OutOfMemory,
+        Self::Violated,
+        Self::Unable,
+        Self::ReplyBuffer,
+        Self::Unreadable,
+        Self::Unsendable,
+    ];
+
     fn from_number(number: u32) -> Option<Self> {
-        [
-            Self::Call,
-            Self::Returned,
-            Self::Failed,
-            Self::FailedInWords,
-            Self::Panicked,
-            Self::OutOfMemory,
-            Self::Violated,
-            Self::Unable,
-            Self::ReplyBuffer,
-            Self::Unreadable,
-            Self::Unsendable,
-        ]
-        .into_iter()
-        .find(|kind| *kind as u32 == number)
+        Self::ALL.into_iter().find(|kind| *kind as u32 == number)
     }
 }
 

@@ -19,7 +19,7 @@ use crate::process::messages::{
     Ended, ForkTemplate, Hello, HelloReply, PlanHead, Purpose, Readiness, Spawned, Supervise, ZygoteRequest,
 };
 use crate::protocol::codec::{BlockSink, Budget, Reader, Set, Writer};
-use crate::protocol::{codec, descriptors};
+use crate::protocol::{self, codec, descriptors};
 use crate::sys::os::numbers::Numbers;
 use crate::sys::plan::{Plan, Refusal};
 
@@ -45,7 +45,8 @@ pub struct Header {
 }
 
 /// The numbers of the kinds of frames: a call, a result, …, room.
-pub const KINDS: std::ops::RangeInclusive<u32> = 1..=9;
+pub const KINDS: std::ops::RangeInclusive<u32> =
+    protocol::Kind::ALL[0] as u32..=protocol::Kind::ALL[protocol::Kind::ALL.len() - 1] as u32;
 pub const CALL: u32 = 1;
 pub const RETURNED: u32 = 2;
 pub const ROOM: u32 = 9;
