@@ -246,15 +246,16 @@ impl PendingCall {
         let prefix = (frame.len() - HEADER) as u64;
         let mut blocks = ArgumentBlocks::new(|| self.reserve());
         let descriptors = descriptors::collect();
+        let file_size = sys::layers::limits::file_size();
         // Where the application may not write so much shared memory, long blocks stay in the frame, which no such limit is about.
-        let may_share = sys::layers::limits::file_size().is_none_or(|largest| largest >= cap);
+        let may_share = file_size.is_none_or(|largest| largest >= cap);
         let aside = may_share.then_some(&mut blocks as &mut dyn BlockSink);
         let written = codec::encode_with(&mut frame, cap, aside, write);
         let descriptors = descriptors.end();
         let aside = written.map_err(unsent)?;
         let placed =
             blocks.place().map_err(|error| unsent(EncodeError::BlockSink(format!("{error}{}", remedy_for(&error)))))?;
-        let reply_buffer = self.reply_buffer();
+        let reply_buffer = self.reply_buffer(file_size);
         let header = Header {
             prefix,
             aside,
@@ -289,14 +290,15 @@ impl PendingCall {
         None
     }
 
-    /// How much shared memory the worker may ask for at once: it writes it under its limit on the size of files.
-    fn reply_buffer(&self) -> u64 {
+    /// How much shared memory the worker may ask for at once, where the application may write files of `file_size`: the worker writes it under its limit
+    /// on the size of files.
+    fn reply_buffer(&self, file_size: Option<u64>) -> u64 {
         // Landlock does not judge a file without a path: who may run programs must not write one there.
         if self.profile.runs_programs() {
             return 0;
         }
         let limits = self.profile.limits();
-        reply_buffer::largest(limits.file_size.into_iter().chain(sys::layers::limits::file_size()).min(), limits.reply)
+        reply_buffer::largest(limits.file_size.into_iter().chain(file_size).min(), limits.reply)
     }
 
     /// The granted variables as they are now. A kept worker is also told which of them are not set.

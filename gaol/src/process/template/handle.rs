@@ -477,10 +477,14 @@ impl Template {
 
     /// A prefaulted buffer for the next worker, if calls had use for one lately. Without one they go on as they did.
     fn make_buffer(&self) -> Option<(OwnedFd, u64)> {
-        let file_size = self.plan.file_size.into_iter().chain(limits::file_size()).min();
-        let size = prefaulted::allowed(self.demand.size(), file_size, self.plan.memory);
+        let wanted = self.demand.size();
         // Landlock does not judge a file without a path: who may run programs must not write one there.
-        if size == 0 || self.plan.runs_programs() {
+        if wanted == 0 || self.plan.runs_programs() {
+            return None;
+        }
+        let file_size = self.plan.file_size.into_iter().chain(limits::file_size()).min();
+        let size = prefaulted::allowed(wanted, file_size, self.plan.memory);
+        if size == 0 {
             return None;
         }
         PrefaultedBuffer::make(size).ok().map(|memory| (memory, size))
