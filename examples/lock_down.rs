@@ -21,7 +21,7 @@ use gaol::{ChildSandbox, Limits, Operation, PathPattern, Profile};
 use rustix::process::Pid;
 
 /// What it may read.
-const SITE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/site");
+const SITE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/site");
 
 gaol::main! {
     fn main() -> ExitCode {

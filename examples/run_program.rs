@@ -31,7 +31,7 @@ gaol::main! {
     fn main() -> ExitCode {
         let mut arguments = std::env::args_os().skip(1);
         let file = match (arguments.next(), arguments.next()) {
-            (None, None) => concat!(env!("CARGO_MANIFEST_DIR"), "/README.md").into(),
+            (None, None) => concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md").into(),
             (Some(file), None) if !file.as_encoded_bytes().starts_with(b"-") => PathBuf::from(file),
             _ => {
                 println!("usage: run_program [FILE]\n\nRuns programs over FILE, each in a sandbox of its own.");

@@ -133,7 +133,7 @@ fn hostile(attack: Attack, target: Target) -> gaol::Result<()> {
 gaol::main! {
     fn main() -> ExitCode {
         let mut arguments = std::env::args_os().skip(1);
-        let image = arguments.next().unwrap_or_else(|| concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/sample.png").into());
+        let image = arguments.next().unwrap_or_else(|| concat!(env!("CARGO_MANIFEST_DIR"), "/data/sample.png").into());
         let target = arguments.next().unwrap_or_else(|| "thumbnail.png".into());
         if image == "--help" || image == "-h" || arguments.next().is_some() {
             println!("usage: thumbnail [IMAGE [THUMBNAIL]]\n\nDecodes IMAGE in a sandbox, then shows what a hostile decoder gets.");

@@ -213,6 +213,8 @@ fn every_dependency_has_its_reason() {
     let reasons = architecture.split("## Dependencies").nth(1).expect("it has the section");
     for manifest in [
         "Cargo.toml",
+        "examples/Cargo.toml",
+        "examples/more/Cargo.toml",
         "gaol/Cargo.toml",
         "gaol/benches/peers/Cargo.toml",
         "gaol-macros/Cargo.toml",

@@ -1,0 +1,1 @@
+//! Nothing of its own: this package carries the examples that need little.
