@@ -14,4 +14,10 @@ mod measured {
     pub(crate) mod table;
 
     mod decoding;
+    mod floods;
+}
+
+#[path = "support"]
+mod support {
+    pub(crate) mod processes;
 }
