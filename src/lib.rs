@@ -1,4 +1,5 @@
 //! Nothing of its own: the root package carries `tests/`, and runs what the README and the pages of `docs/` show.
+#![allow(clippy::needless_doctest_main, reason = "the page on entry points shows where `main` is")]
 #![doc = include_str!("../README.md")]
 
 #[doc = include_str!("../docs/keys.md")]
