@@ -54,7 +54,7 @@ macro_rules! choice {
 
 choice! {
     /// Where the child's standard output or standard error goes.
-    Output, "place for output" {
+    Output, "output destination" {
         /// Kept, up to a bound, and shown in errors. The default.
         Capture = "capture",
         /// Thrown away.
@@ -96,14 +96,14 @@ choice! {
 
 fn unknown(word: &str, what: &str, words: &[&str]) -> SpecError {
     if let Some(near) = nearest(word, words) {
-        return SpecError::new(format!("`{word}` is no {what}; did you mean `{near}`?"));
+        return SpecError::new(format!("`{word}` is not a valid {what}; did you mean `{near}`?"));
     }
     let quoted: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
     let list = match quoted.split_last() {
         Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
         _ => quoted.concat(),
     };
-    SpecError::new(format!("`{word}` is no {what}; expected {list}"))
+    SpecError::new(format!("`{word}` is not a valid {what}; expected {list}"))
 }
 
 #[cfg(test)]
@@ -129,22 +129,34 @@ mod tests {
     #[test]
     fn each_mistake_has_its_message() {
         for (error, message) in [
-            (Output::parse("captured").unwrap_err(), "`captured` is no place for output; did you mean `capture`?"),
-            (Output::parse("Null").unwrap_err(), "`Null` is no place for output; did you mean `null`?"),
+            (
+                Output::parse("captured").unwrap_err(),
+                "`captured` is not a valid output destination; did you mean `capture`?",
+            ),
+            (Output::parse("Null").unwrap_err(), "`Null` is not a valid output destination; did you mean `null`?"),
             (
                 Output::parse("file").unwrap_err(),
-                "`file` is no place for output; expected `capture`, `null` or `inherit`",
+                "`file` is not a valid output destination; expected `capture`, `null` or `inherit`",
             ),
-            (Output::parse("").unwrap_err(), "`` is no place for output; expected `capture`, `null` or `inherit`"),
-            (Process::parse("reuse").unwrap_err(), "`reuse` is no kind of process; did you mean `reused`?"),
+            (
+                Output::parse("").unwrap_err(),
+                "`` is not a valid output destination; expected `capture`, `null` or `inherit`",
+            ),
+            (Process::parse("reuse").unwrap_err(), "`reuse` is not a valid kind of process; did you mean `reused`?"),
             (
                 Process::parse("thread").unwrap_err(),
-                "`thread` is no kind of process; expected `fresh`, `exec` or `reused`",
+                "`thread` is not a valid kind of process; expected `fresh`, `exec` or `reused`",
             ),
-            (System::parse("inof").unwrap_err(), "`inof` is no part of the system; did you mean `info`?"),
-            (System::parse("none").unwrap_err(), "`none` is no part of the system; expected `info`"),
-            (Violation::parse("dney").unwrap_err(), "`dney` is no answer to a violation; did you mean `deny`?"),
-            (Violation::parse("panic").unwrap_err(), "`panic` is no answer to a violation; expected `deny` or `kill`"),
+            (System::parse("inof").unwrap_err(), "`inof` is not a valid part of the system; did you mean `info`?"),
+            (System::parse("none").unwrap_err(), "`none` is not a valid part of the system; expected `info`"),
+            (
+                Violation::parse("dney").unwrap_err(),
+                "`dney` is not a valid answer to a violation; did you mean `deny`?",
+            ),
+            (
+                Violation::parse("panic").unwrap_err(),
+                "`panic` is not a valid answer to a violation; expected `deny` or `kill`",
+            ),
         ] {
             assert_eq!(error.to_string(), message);
         }

@@ -270,7 +270,7 @@ impl PendingCall {
         Ok(Outgoing { frame, descriptors, reply_buffer, aside, reserved: placed.reserved })
     }
 
-    /// Takes a worker for a call that is still to be written, because of what may go into the worker's prefaulted buffer. Where there is none to be had
+    /// Takes a worker for a call that is still to be written, because of what may go into the worker's prefaulted buffer. Where there is none
     /// it is not said yet why.
     fn reserve(&self) -> Option<Reserved> {
         // One of its own has no prefaulted buffer, since no call before it showed the need.

@@ -108,8 +108,8 @@ pub enum Error {
         /// What the system answered, where something else than a turn was missing.
         source: Option<io::Error>,
     },
-    /// No worker was to be had at this moment.
-    #[error("{call}: no worker to be had: {}: {source}{}", Harmless(step), remedy_for(source))]
+    /// A worker process could not be started at this moment.
+    #[error("{call}: could not start a worker process: {}: {source}{}", Harmless(step), remedy_for(source))]
     Start {
         /// The function.
         call: Box<Call>,
@@ -196,8 +196,8 @@ pub enum Error {
         /// What cannot cross, of which type, and what to write instead. The child has a say in it: for messages only.
         problem: String,
     },
-    /// The reply cannot be believed: the child is broken or hostile.
-    #[error("{call}: the reply cannot be believed: {problem}{}", call.printed())]
+    /// The reply from the sandbox is invalid: the child is broken or hostile.
+    #[error("{call}: invalid reply from the sandbox: {problem}{}", call.printed())]
     Protocol {
         /// The function, and what it printed.
         call: Box<Call>,

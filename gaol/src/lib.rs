@@ -25,7 +25,7 @@
 //! * The **parent** is the application; a **child** is any process that gaol starts. The **zygote** is this binary, started again, that all others
 //!   are forked from; a **template** is one a profile, inside every layer; a **worker** is forked from a template and runs one call.
 //! * An **entry** is a function that a worker can be asked to run: [`profiles()`] lists them.
-//! * **Tier A** is a system where user namespaces are to be had, **tier B** one where they are not, as in most containers: there Landlock and
+//! * **Tier A** is a system where user namespaces are available, **tier B** one where they are not, as in most containers: there Landlock and
 //!   seccomp keep the same promises, and what they cannot keep is an error. [`support()`] tells which this is.
 //!
 //! # What it stops

@@ -69,7 +69,7 @@ impl fmt::Debug for Layers {
     }
 }
 
-/// Whether a layer is to be had here and, where not, what stood in the way.
+/// Whether a layer is available here and, where it is not, what failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Availability {
@@ -92,14 +92,14 @@ pub struct Support {
 }
 
 impl Support {
-    /// Whether `layer` is to be had.
+    /// Whether `layer` is available.
     #[must_use]
     pub fn layer(&self, layer: Layer) -> &Availability {
         const HERE: &Availability = &Availability::Available;
         self.layers.iter().find(|(candidate, _)| *candidate == layer).map_or(HERE, |(_, availability)| availability)
     }
 
-    /// Whether `layer` is to be had, as a yes or no.
+    /// Whether `layer` is available, as a yes or no.
     #[must_use]
     pub fn has(&self, layer: Layer) -> bool {
         *self.layer(layer) == Availability::Available

@@ -140,7 +140,7 @@ fn narrow(active: &mut Active, profile: Profile) -> Result<(), ProfileError> {
 /// How long a thread that was joined may take to be gone: it is on its way out, and no code of the application's runs in it any more.
 const ON_ITS_WAY_OUT: Duration = Duration::from_millis(50);
 
-/// Refuses where other threads run, or more memory is in use than is to be had.
+/// Refuses where other threads run, or more memory is in use than the profile allows.
 fn check_usage(profile: &Profile, status: &mut OwnStatus) -> Result<Usage, ProfileError> {
     let begun = Instant::now();
     let usage = loop {

@@ -204,7 +204,7 @@ impl Operation {
         }
     }
 
-    /// The layers that tell the operation from others, where they are to be had.
+    /// The layers that tell the operation from others, where they are available.
     fn layers(&self) -> &'static [Layer] {
         match self {
             Self::FileReadAll(_) | Self::FileReadMetadata(_) | Self::FileWriteAll(_) | Self::ProcessExec(_) => {

@@ -101,7 +101,7 @@ fn a_wrong_value_is_told_as_a_literal_would_be() {
              application, outside",
         ),
         (NEW.listen("8080"), "`listen = …`: `8080` names no protocol; write `tcp:8080`"),
-        (NEW.system("inof"), "`system = …`: `inof` is no part of the system; did you mean `info`?"),
+        (NEW.system("inof"), "`system = …`: `inof` is not a valid part of the system; did you mean `info`?"),
     ] {
         assert_eq!(problem(dynamic), expected);
     }

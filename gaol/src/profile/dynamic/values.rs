@@ -61,9 +61,7 @@ pub trait NumberValue {
 }
 
 /// What keys with a fixed set of words may be.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is none of the words that belong here; expected text, or the enum itself"
-)]
+#[diagnostic::on_unimplemented(message = "`{Self}` is not a valid value here; expected text, or the enum itself")]
 pub trait ChoiceValue<T> {
     /// The choice.
     ///

@@ -340,7 +340,7 @@ pub(crate) enum Need {
 /// What a refusal means for what to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Reason {
-    /// The layer is not to be had on this system, whatever the profile.
+    /// The layer is not available on this system, whatever the profile.
     Layer,
     /// The operation named by `object` cannot be kept precisely here.
     Operation,

@@ -86,7 +86,7 @@ fn each_mistake_has_its_message() {
              outside"
                 .to_owned(),
         ),
-        (r#"{"system": "inof"}"#, "system: `inof` is no part of the system; did you mean `info`?".to_owned()),
+        (r#"{"system": "inof"}"#, "system: `inof` is not a valid part of the system; did you mean `info`?".to_owned()),
         (
             r#"{"env": "LD_PRELOAD"}"#,
             "env: `LD_PRELOAD` steers the dynamic loader; it cannot be passed to a sandboxed process".to_owned(),
@@ -124,13 +124,13 @@ fn each_mistake_has_its_message() {
             r#"{"files": 4294967296}"#,
             "files: the count is too large; expected at most `4294967295`, or `\"none\"` for no limit".to_owned(),
         ),
-        (r#"{"stdout": "captured"}"#, "stdout: `captured` is no place for output; did you mean `capture`?".to_owned()),
+        (r#"{"stdout": "captured"}"#, "stdout: `captured` is not a valid output destination; did you mean `capture`?".to_owned()),
         (
             r#"{"stderr": "file"}"#,
-            "stderr: `file` is no place for output; expected `capture`, `null` or `inherit`".to_owned(),
+            "stderr: `file` is not a valid output destination; expected `capture`, `null` or `inherit`".to_owned(),
         ),
-        (r#"{"process": "reuse"}"#, "process: `reuse` is no kind of process; did you mean `reused`?".to_owned()),
-        (r#"{"violation": "dney"}"#, "violation: `dney` is no answer to a violation; did you mean `deny`?".to_owned()),
+        (r#"{"process": "reuse"}"#, "process: `reuse` is not a valid kind of process; did you mean `reused`?".to_owned()),
+        (r#"{"violation": "dney"}"#, "violation: `dney` is not a valid answer to a violation; did you mean `deny`?".to_owned()),
         // What holds between values
         (
             r#"{"exec": "/opt/tool", "write": "/opt"}"#,
