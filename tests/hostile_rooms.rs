@@ -375,7 +375,7 @@ fn room_is_asked_for_in_one_way() {
 #[test]
 fn what_is_zero_in_a_header_is_zero() {
     let _alone = alone();
-    let unknown = ProtocolProblem::Header("more of the frame is in a lane than is in shared memory");
+    let unknown = ProtocolProblem::Header("more of the frame is in a prefaulted buffer than is in shared memory");
     for (field, asking, replying) in [
         (Field::Prefix, ONLY_A_CALL, ONLY_A_CALL),
         (Field::Room, ONLY_A_CALL, ONLY_A_CALL),

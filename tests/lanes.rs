@@ -155,7 +155,7 @@ fn until_there_is_a_lane(call: Called, size: usize) -> usize {
 fn held() -> usize {
     let targets = std::fs::read_dir("/proc/self/fd").expect("own descriptors").flatten();
     let targets = targets.flat_map(|entry| std::fs::read_link(entry.path()));
-    targets.filter(|target| target.to_string_lossy().starts_with("/memfd:gaol-lane")).count()
+    targets.filter(|target| target.to_string_lossy().starts_with("/memfd:gaol-buffer")).count()
 }
 
 #[test]
@@ -212,8 +212,8 @@ fn blocks_that_do_not_fit_together_stay_in_order() {
 #[test]
 fn a_claim_of_more_than_the_lane_holds_is_not_believed() {
     let _alone = alone();
-    let more = ProtocolProblem::Header("more of the reply is in the lane than it holds");
-    let apart = ProtocolProblem::Header("more of the frame is in a lane than is in shared memory");
+    let more = ProtocolProblem::Header("more of the reply is in the prefaulted buffer than it holds");
+    let apart = ProtocolProblem::Header("more of the frame is in a prefaulted buffer than is in shared memory");
     let nowhere = ProtocolProblem::Header("more of the reply is in shared memory than there is");
     let size = MIB as u64;
     for (aside, lane, expected) in [

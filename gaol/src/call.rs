@@ -254,7 +254,7 @@ impl PendingCall {
         let descriptors = descriptors.end();
         let aside = written.map_err(unsent)?;
         let placed =
-            blocks.place().map_err(|error| unsent(EncodeError::BlockSink(format!("{error}{}", remedy_for(&error)))))?;
+            blocks.place().map_err(|error| unsent(EncodeError::Block(format!("{error}{}", remedy_for(&error)))))?;
         let reply_buffer = self.reply_buffer(file_size);
         let header = Header {
             prefix,

@@ -126,7 +126,7 @@ impl Header {
             reply_buffer: wide(56),
         };
         if u64::from(header.buffer) > header.aside {
-            return Err("more of the frame is in a buffer than is in shared memory");
+            return Err("more of the frame is in a prefaulted buffer than is in shared memory");
         }
         if header.prefix > header.length {
             return Err("the frame's parts are longer than the frame");

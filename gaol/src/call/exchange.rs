@@ -418,7 +418,7 @@ impl Exchange<'_> {
             self.header.map_or((0, 0, 0), |header| (header.aside, u64::from(header.buffer), header.descriptors));
         let buffer = self.worker.buffer.as_ref();
         if prefaulted > buffer.map_or(0, PrefaultedBuffer::size) {
-            return Err(ProtocolProblem::Header("more of the reply is in the buffer than it holds"));
+            return Err(ProtocolProblem::Header("more of the reply is in the prefaulted buffer than it holds"));
         }
         let held: u64 = self.reply_buffers.iter().map(|(_, size)| size).sum();
         if aside - prefaulted > held {

@@ -297,8 +297,7 @@ pub(crate) fn serve(
     let prefaulted = u64::from(call.buffer);
     let shared = usize::from(call.aside > prefaulted);
     if beside.len() != shared + call.descriptors as usize {
-        let reason =
-            "there is no reply_buffer for the descriptors that came with the call; allow more with `files = …`";
+        let reason = "there is no room for the descriptors that came with the call; allow more with `files = …`";
         return send(channel, &call, Reply::new(Kind::Unable, reason.as_bytes()), 0).map(|()| waited);
     }
     let descriptors = beside.split_off(shared);

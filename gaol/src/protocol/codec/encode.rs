@@ -101,7 +101,7 @@ pub enum EncodeError {
     },
     /// There is no memory to put a block out of band in.
     #[error("a block of bytes cannot be put in shared memory: {0}")]
-    BlockSink(String),
+    Block(String),
 }
 
 impl EncodeError {
@@ -109,7 +109,7 @@ impl EncodeError {
     #[cold]
     pub(crate) fn of(self, whole: &str, type_name: &str) -> Self {
         match self {
-            Self::TooLarge { .. } | Self::BlockSink(_) | Self::In { .. } => self,
+            Self::TooLarge { .. } | Self::Block(_) | Self::In { .. } => self,
             problem => Self::In { whole: format!("{whole} (`{type_name}`)"), problem: Box::new(problem) },
         }
     }

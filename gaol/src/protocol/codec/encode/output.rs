@@ -54,7 +54,7 @@ impl<'o> Output<'o> {
         // It counts against the same cap.
         self.postcard.output.longest -= block.len();
         self.put_aside += length;
-        aside.put(block, width).map_err(|error| EncodeError::BlockSink(format!("{error}{}", remedy_for(&error))))
+        aside.put(block, width).map_err(|error| EncodeError::Block(format!("{error}{}", remedy_for(&error))))
     }
 
     /// Writes bytes as they are.

@@ -96,7 +96,7 @@ fn what_is_aside_counts_against_the_cap() {
 fn an_aside_that_is_full_is_an_error() {
     let (mut bytes, mut pile) = (vec![1], Pile { full: true, ..Pile::default() });
     let result = encode_with(&mut bytes, u64::MAX, Some(&mut pile), |writer| writer.block(&[7; BLOCK], 1));
-    assert_eq!(result, Err(EncodeError::BlockSink("no storage space".to_owned())));
+    assert_eq!(result, Err(EncodeError::Block("no storage space".to_owned())));
     assert_eq!(bytes, [1]);
 }
 
