@@ -1,4 +1,4 @@
-//! Descriptors as values: `Fd<File>` is sent between an application and its sandbox.
+//! Descriptors as values: an application and its sandbox send `Fd<File>` to each other.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};

@@ -17,7 +17,7 @@ pub(crate) struct Reserved {
     pub(crate) place: Place,
 }
 
-/// The way of blocks that are sent out of band.
+/// The blocks of arguments that are sent out of band.
 pub(crate) struct ArgumentBlocks<F> {
     /// Takes a worker, when there is a first block.
     take: Option<F>,

@@ -45,7 +45,7 @@ fn write(f: &mut fmt::Formatter<'_>, text: &str, in_quotes: bool) -> fmt::Result
     Ok(())
 }
 
-/// The characters of Unicode's categories Cf, Zl and Zp, and what is set out of band for more of them: from, and to.
+/// The characters of Unicode's categories Cf, Zl and Zp, and what is set aside for more of them: from, and to.
 const ACTING: [(u32, u32); 20] = [
     (0x00AD, 0x00AD),
     (0x0600, 0x0605),

@@ -114,7 +114,7 @@ impl Entry {
 #[allow(missing_debug_implementations, reason = "generated code passes it on")]
 pub struct Request<'a> {
     pub(crate) arguments: &'a [u8],
-    /// What were sent out of band of them.
+    /// What was sent out of band of them.
     pub(crate) aside: Option<SharedReader>,
     pub(crate) descriptors: Vec<OwnedFd>,
     /// Where long blocks of the result go.

@@ -120,7 +120,7 @@ pub(crate) mod verdict {
 pub(crate) enum Purpose {
     /// To be entered.
     Enter = 0,
-    /// To lay the prewarmed state for one like it, which comes soon or not at all.
+    /// To prewarm for one like it, which comes soon or not at all.
     Expect = 1,
 }
 

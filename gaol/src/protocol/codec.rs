@@ -33,7 +33,7 @@ pub use decode::{DecodeError, Reader};
 pub use encode::{EncodeError, Writer};
 pub(crate) use encode::{encode, encode_with};
 
-/// The shortest block of bytes that is sent out of band, where there is an out of band.
+/// The shortest block of bytes that is sent out of band, where blocks can be.
 ///
 /// From here on a descriptor and a page or two of shared memory cost less than the copies of a socket.
 pub(crate) const BLOCK: usize = 64 << 10;
@@ -44,7 +44,7 @@ pub(crate) trait BlockSink {
     fn put(&mut self, block: &[u8], width: usize) -> io::Result<()>;
 }
 
-/// What were sent out of band of a message.
+/// What was sent out of band of a message.
 pub(crate) trait Set {
     /// Bytes that have not been taken.
     fn left(&self) -> u64;

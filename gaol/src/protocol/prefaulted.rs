@@ -19,12 +19,12 @@ pub(crate) struct Demand {
 }
 
 impl Demand {
-    /// A call is going to have so many bytes out of band: what is asked for while it runs is for calls like it.
+    /// A call is going to send so many bytes out of band: what is asked for while it runs is for calls like it.
     pub(crate) fn expects(&self, aside: u64) {
         self.size.fetch_max(size(aside), Ordering::Relaxed);
     }
 
-    /// A call had so many bytes out of band, in one direction. Threads that say so at once may overlook one another: it is a guess in any case.
+    /// A call sent so many bytes out of band, in one direction. Threads that say so at once may overlook one another: it is a guess in any case.
     pub(crate) fn saw(&self, aside: u64) {
         let wanted = size(aside);
         let holds = wanted < self.size.load(Ordering::Relaxed);

@@ -39,7 +39,7 @@ pub(crate) struct Entered {
 /// What entering the layers gives.
 pub(crate) struct Confined {
     pub(crate) entered: Entered,
-    /// Where the filter puts its questions to, if it asks, unless the prewarmed state has given it.
+    /// Where the filter puts its questions to, if it asks, unless prewarming has made it.
     pub(crate) listener: Option<OwnedFd>,
     /// What each worker is to enter beside that, where there is Landlock.
     pub(crate) own_domain: Option<OwnDomain>,

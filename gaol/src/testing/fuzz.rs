@@ -134,7 +134,7 @@ impl Set for Beside {
     }
 }
 
-/// A whole message: its bytes, what were sent out of band, and what goes with it.
+/// A whole message: its bytes, what was sent out of band, and what goes with it.
 #[derive(Debug, Default)]
 pub struct Whole {
     pub bytes: Vec<u8>,

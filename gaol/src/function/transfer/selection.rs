@@ -1,4 +1,4 @@
-//! The ways in which a value is sent: as a block of bytes, through serde, or as a descriptor.
+//! How a value is sent: as a block of bytes, through serde, or as a descriptor.
 
 use std::any::type_name;
 use std::ffi::{CStr, CString, OsStr, OsString};

@@ -59,7 +59,7 @@ pub(crate) struct Template {
     spares: bool,
     /// How long its workers take to reply.
     pub(crate) pace: AdaptiveSpin,
-    /// How much its calls have out of band.
+    /// How much its calls send out of band.
     pub(crate) demand: Demand,
     /// The function that was called last, or 0: most likely the next call is of it.
     called: AtomicU64,

@@ -16,7 +16,7 @@ const IN_VAIN: u32 = 4;
 /// Whoever gets the processor back later than that shares it.
 const SHARED: Duration = Duration::from_micros(2);
 
-/// How many calls are answered at least between two steps out of band, and at most.
+/// How many calls are answered at least between two yields, and at most.
 const CALLS_BETWEEN_YIELDS: RangeInclusive<u32> = 4..=1024;
 
 /// What the calls so far say about the next.
@@ -27,7 +27,7 @@ pub(crate) struct AdaptiveSpin {
     yielding: Yielding,
 }
 
-/// When a worker steps out of band: less and less often where that does not help.
+/// When a worker yields: less and less often where that does not help.
 #[derive(Debug, Default)]
 struct Yielding {
     /// How many calls were answered since it last did.
@@ -91,7 +91,7 @@ impl Spin<'_> {
 mod tests {
     use super::*;
 
-    /// After how many calls a worker steps out of band, where it shares its processor after every call.
+    /// After how many calls a worker yields, where it shares its processor after every call.
     fn steps(yielding: &mut Yielding, calls: u32) -> Vec<u32> {
         let mut steps = Vec::new();
         for call in 0..calls {

@@ -53,7 +53,7 @@ pub struct Reader<'de> {
 }
 
 impl<'de> Reader<'de> {
-    /// A message, with what were sent out of band of it.
+    /// A message, with what was sent out of band of it.
     pub(crate) fn new(bytes: &'de [u8], aside: Option<&'de mut dyn Set>, budget: Budget) -> Self {
         let input = Input {
             rest: bytes,
@@ -291,7 +291,7 @@ impl<'de> Input<'de> {
         usize::try_from(declared).map_err(|_| DecodeError::Truncated)
     }
 
-    /// Reads a block whose length was read, if it is one that were sent out of band.
+    /// Reads a block whose length was read, if it is one that was sent out of band.
     fn aside(&mut self, length: usize, width: usize) -> Result<Option<Numbers>, DecodeError> {
         match &mut self.aside {
             Some(aside) if length >= BLOCK => aside.take(length, width).map(Some).map_err(DecodeError::custom),

@@ -24,9 +24,9 @@ pub(crate) fn encode<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>, cap: u
     encode_with(out, cap, None, |writer| writer.value(value)).map(drop)
 }
 
-/// The same for several values, some of whose bytes may are sent out of band. Gives how many did.
+/// The same for several values, some of whose bytes may be sent out of band. Returns how many were.
 ///
-/// What were sent out of band counts against the cap.
+/// What was sent out of band counts against the cap.
 ///
 /// # Errors
 ///
@@ -99,7 +99,7 @@ pub enum EncodeError {
         /// Why it cannot be sent.
         problem: Box<EncodeError>,
     },
-    /// There is no memory to put a block out of band in.
+    /// There is no memory to send a block out of band in.
     #[error("a block of bytes cannot be put in shared memory: {0}")]
     Block(String),
 }

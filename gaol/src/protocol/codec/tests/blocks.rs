@@ -41,7 +41,7 @@ impl Set for Pile {
     }
 }
 
-/// A value as bytes, and what were sent out of band.
+/// A value as bytes, and what was sent out of band.
 fn encoded<T: Serialize>(value: &T, cap: u64) -> Result<(Vec<u8>, Pile), EncodeError> {
     let (mut bytes, mut pile) = (Vec::new(), Pile::default());
     let aside = encode_with(&mut bytes, cap, Some(&mut pile), |writer| writer.value(value))?;

@@ -485,7 +485,7 @@ impl Path {
         self.bytes.as_ptr().cast()
     }
 
-    /// Whether it names the same by its text, repeated slashes and dots out of band. A relative path and one with `..` do
+    /// Whether it names the same by its text, repeated slashes and dots aside. A relative path and one with `..` do
     /// not.
     fn is_the_same_as(&self, normal: &[u8]) -> bool {
         fn components(path: &[u8]) -> impl Iterator<Item = &[u8]> {
