@@ -314,3 +314,48 @@ fn documents_name_every_layer_that_there_is() {
         assert!(page.to_lowercase().contains(&name), "the crate's page does not name the layer {name}");
     }
 }
+
+/// Words that only gaol used, and what the field says instead.
+const RETIRED: [(&str, &str); 24] = [
+    ("leisure", "spin"),
+    ("Leisure", "AdaptiveSpin"),
+    ("Pace", "AdaptiveSpin"),
+    ("keeper", "subreaper"),
+    ("strays", "orphans"),
+    ("Fence", "SignalScope"),
+    ("crowd", "in_flight"),
+    ("Crowd", "InFlightThreads"),
+    ("groundwork", "prewarmed"),
+    ("Groundwork", "Prewarmed"),
+    ("rehearse", "warm_up"),
+    ("vigil", "freshness"),
+    ("Vigil", "PathFreshness"),
+    ("Ward", "TemplateProcess"),
+    ("attendance", "supervision"),
+    ("lane", "buffer"),
+    ("Lane", "PrefaultedBuffer"),
+    ("outlet", "blocks"),
+    ("Outlet", "ArgumentBlocks"),
+    ("Told", "LaunchMessage"),
+    ("Asked", "ZygoteRequest"),
+    ("Wanted", "WorkerRequest"),
+    ("Stay", "Lifetime"),
+    ("by_hand", "build"),
+];
+
+#[test]
+fn retired_words_do_not_come_back() {
+    for (name, text) in sources("gaol/src") {
+        for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//")) {
+            let words = line.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
+            for word in words {
+                if let Some((_, better)) = RETIRED.iter().find(|(retired, _)| *retired == word) {
+                    panic!(
+                        "gaol/src/{name}:{}: `{word}` is a word of gaol's own; the field says `{better}`",
+                        number + 1
+                    );
+                }
+            }
+        }
+    }
+}
